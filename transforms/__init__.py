@@ -1,0 +1,1 @@
+"""The thinking part: pure Polars, no files, no database, no clock."""

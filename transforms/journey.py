@@ -1,0 +1,399 @@
+"""The journey: what journey.yaml may say, as frozen models.
+
+Sources (how files are read) live in `transforms/mapping.py`; everything else about stages, sessions, identity, funnels
+and figures is here. Reading the file itself, with line numbers in errors, is `pipelines/settings.py`.
+"""
+
+import re
+from datetime import date, datetime, timedelta
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from transforms.contracts import IDENTIFIERS, VISITOR_NAMESPACES
+from transforms.predicates import Where
+
+UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+class Entry(BaseModel):
+    """A piece of journey.yaml: unknown keys are mistakes, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def parse_duration(value: Any) -> Any:
+    """A duration such as 30m, 14d, 1.5h, 0s as a timedelta; `none` as None.
+
+    Raises ValueError with the allowed units.
+    """
+    if isinstance(value, timedelta) or value is None:
+        return value
+    text = str(value).strip().lower()
+    if text == "none":
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(us|ms|s|m|h|d|w)", text)
+    if not found:
+        raise ValueError(f"expected a duration such as 30m, 14d or 1.5h (units: {', '.join(UNITS)}), found {value!r}")
+    return timedelta(seconds=float(found[1]) * UNITS[found[2]])
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+MaybeDuration = Annotated[timedelta | None, BeforeValidator(parse_duration)]
+
+
+def as_tuple(value: Any) -> Any:
+    """One name, or a list of names, as a tuple."""
+    return (value,) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
+
+
+# ---------------------------------------------------------------- identity, sessions
+
+
+class Identity(Entry):
+    """Which identifiers name a person, and how far they may be trusted. semantics.md §4."""
+
+    strong: Names = ("user_id", "crm_contact_id", "crm_lead_id")
+    weak: Names = ("email", "phone", *VISITOR_NAMESPACES)
+    country: str = Field("US", pattern="^[A-Z]{2}$", description="Country of phone numbers without a prefix (ISO 3166).")
+    junk: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="More junk values, by namespace or 'all'.")
+    valid: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="Values that are not junk after all.")
+    people_per_contact: int = Field(5, ge=1, description="An e-mail or phone tied to more people stitches nobody.")
+    visitors_per_identifier: int = Field(20, ge=1, description="Visitors beyond this number join nobody.")
+
+    @model_validator(mode="after")
+    def _known_namespaces(self) -> "Identity":
+        for name in (*self.strong, *self.weak):
+            if name not in IDENTIFIERS:
+                raise ValueError(f"identity uses '{name}', but the identifiers are: {', '.join(IDENTIFIERS)}")
+        both = set(self.strong) & set(self.weak)
+        if both:
+            raise ValueError(f"identity lists {', '.join(sorted(both))} as strong and as weak")
+        visitors = set(self.strong) & set(VISITOR_NAMESPACES)
+        if visitors:
+            raise ValueError(f"{', '.join(sorted(visitors))} names a browser or device; it cannot be strong")
+        return self
+
+
+class Sessions(Entry):
+    """How a timeline is cut into sessions. semantics.md §5."""
+
+    timeout: Duration = timedelta(minutes=30)
+    max_length: Duration = timedelta(hours=24)
+    per: Literal["customer", "visitor", "given"] = "customer"
+    split_on_campaign: bool = False
+    passive: Names = Field(
+        (
+            "email_sent", "email_delivered", "email_bounced", "sms_sent", "push_sent", "letter_sent", "ad_impression",
+            "contact_created", "lead_created", "lead_qualified", "lead_converted", "lifecycle_stage_entered",
+            "deal_created", "deal_stage_entered", "deal_won", "deal_lost",
+            "ticket_assigned", "ticket_resolved", "ticket_closed",
+            "subscription_renewed", "subscription_expiring", "subscription_expired", "customer_churned",
+        ),
+        description="Events that are messages we sent or fields that changed: they never open or extend a session.",
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- stages
+
+
+class When(Entry):
+    """What an event has to be for a rule to apply; every key given must hold."""
+
+    source: Names = ()
+    event: Names = ()
+    path: Names = Field((), description="Globs on the page's path.")
+    hostname: Names = ()
+    channel: Names = Field((), description="How the customer came with this very event (not what follows in the session).")
+    object: Names = ()
+    state: Names = ()
+    status: Literal["prospect", "customer"] | None = Field(
+        None, description="prospect: before the first conversion (that event included); customer: after it."
+    )
+    where: Where = Field(default_factory=dict, description="Properties, see predicates.")
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> "When":
+        if not any((self.source, self.event, self.path, self.hostname, self.channel, self.object, self.state, self.status, self.where)):
+            raise ValueError("a rule's `when` is empty: it would match every event; name an event, path, channel, …")
+        return self
+
+
+class Touchpoint(Entry):
+    """A named kind of contact and the events that are one."""
+
+    name: str
+    when: When
+
+
+class Phase(Entry):
+    """A part of a stage."""
+
+    name: str
+    touchpoints: tuple[Touchpoint, ...] = ()
+
+
+class Stage(Entry):
+    """One stage of the journey; its place in the list is its place in the journey."""
+
+    name: str
+    description: str = ""
+    owner: str = ""
+    touchpoints: tuple[Touchpoint, ...] = ()
+    phases: tuple[Phase, ...] = ()
+
+
+STAGE_ALIASES = {
+    "awareness": ("reach", "discovery", "discover"),
+    "consideration": ("acquisition", "interest", "evaluation", "explore", "research"),
+    "purchase": ("decision", "conversion", "buy"),
+    "advocacy": ("loyalty", "brand_loyalty", "brand loyalty"),
+}
+
+
+class Conversion(Entry):
+    """An event that counts as a purchase; its value is its own value_minor unless a property is named."""
+
+    event: str
+    where: Where = Field(default_factory=dict)
+
+
+# ---------------------------------------------------------------- funnels
+
+
+class Step(Entry):
+    """One step of a funnel: an event, a stage, or any event."""
+
+    event: str | None = None
+    stage: str | None = None
+    any: Literal[True] | None = None
+    name: str | None = None
+    where: Where = Field(default_factory=dict)
+    enter: bool = Field(False, description="Only the event that moved the customer into the stage.")
+    optional: bool = False
+    within: MaybeDuration = Field(None, description="Time since the chain's step before, inclusive.")
+    first_time: Literal["event", "event_with_filters"] | None = None
+
+    @model_validator(mode="after")
+    def _one_subject(self) -> "Step":
+        given = [key for key in ("event", "stage", "any") if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(f"a step names one of event, stage or any; found {', '.join(given) or 'none of them'}")
+        if self.enter and self.stage is None:
+            raise ValueError("`enter` goes with a stage")
+        return self
+
+    @property
+    def label(self) -> str:
+        """The step's name as shown: its own, else what it asks for."""
+        return self.name or self.event or self.stage or "any event"
+
+
+class Exclusion(Entry):
+    """An event that must not happen strictly between two steps (numbered from 1)."""
+
+    event: str
+    where: Where = Field(default_factory=dict)
+    from_step: int | None = Field(None, alias="from", ge=1)
+    to_step: int | None = Field(None, alias="to", ge=2)
+
+
+class AsOfStep(Entry):
+    """A breakdown as of the events that serve one step."""
+
+    step: int = Field(ge=1)
+
+
+class Breakdown(Entry):
+    """Properties that split a funnel, and at which event they are read."""
+
+    by: Names = Field(min_length=1)
+    as_of: Literal["entry", "first_touch", "last_touch", "all_events"] | AsOfStep = "entry"
+
+    @property
+    def label(self) -> str:
+        """The names of the properties, joined."""
+        return " | ".join(self.by)
+
+
+def full_breakdowns(value: Any) -> Any:
+    """A bare name under `breakdowns` is short for {by: [name], as_of: entry}."""
+    if isinstance(value, str):
+        value = [value]
+    if isinstance(value, list | tuple):
+        return tuple({"by": [item]} if isinstance(item, str) else item for item in value)
+    return value
+
+
+Instant = datetime | date
+
+
+def parse_instant(value: Any) -> Any:
+    """An instant, or a bare date (the whole local day); text is ISO 8601, an instant without a zone is UTC."""
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            return date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
+        except ValueError as error:
+            raise ValueError(f"expected a date (2026-01-31) or an instant (2026-01-31T09:00:00Z), found {value!r}") from error
+    return value
+
+
+MaybeInstant = Annotated[Instant | None, BeforeValidator(parse_instant)]
+
+
+class Funnel(Entry):
+    """A walk through steps, to be finished within a window. semantics.md §8."""
+
+    name: str
+    description: str = ""
+    steps: tuple[Step, ...] = Field(min_length=1)
+    order: Literal["ordered", "strict", "any"] = "ordered"
+    unit: Literal["customer", "session", "account"] = "customer"
+    window: MaybeDuration = timedelta(days=14)
+    ties: Literal["any", "increasing"] = "any"
+    attempt: Literal["best", "first", "all"] = "best"
+    range: Literal["entry", "all"] = "entry"
+    exclusions: tuple[Exclusion, ...] = ()
+    exclusion: Literal["kill", "drop"] = "kill"
+    breakdowns: Annotated[tuple[Breakdown, ...], BeforeValidator(full_breakdowns)] = ()
+    hold_constant: Names = ()
+    event_reuse: bool = False
+    compat: Literal["posthog", "clickhouse", "mixpanel", "amplitude", "ga4"] | None = None
+    from_: MaybeInstant = Field(None, alias="from")
+    to: MaybeInstant = None
+    horizon: MaybeInstant = None
+    time_zone: str = "UTC"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        return checked_zone(value)
+
+    @model_validator(mode="after")
+    def _steps_fit(self) -> "Funnel":
+        first = self.steps[0]
+        if first.optional:
+            raise ValueError(f"funnel '{self.name}': step 1 cannot be optional")
+        if self.order == "any" and any(step.optional or step.within for step in self.steps):
+            raise ValueError(f"funnel '{self.name}': with `order: any` no step is optional and none has `within`")
+        count = len(self.steps)
+        for exclusion in self.exclusions:
+            last = exclusion.to_step or count
+            if not (exclusion.from_step or 1) < last <= count:
+                raise ValueError(f"funnel '{self.name}': an exclusion runs from an earlier to a later of {count} steps")
+        for breakdown in self.breakdowns:
+            if isinstance(breakdown.as_of, AsOfStep) and breakdown.as_of.step > count:
+                raise ValueError(f"funnel '{self.name}': breakdown at step {breakdown.as_of.step} of {count}")
+        return self
+
+
+def checked_zone(value: str) -> str:
+    """The name of an IANA time zone; raises ValueError for an unknown one."""
+    try:
+        ZoneInfo(value)
+    except Exception as error:
+        raise ValueError(f"unknown time zone {value!r}; use an IANA name such as Europe/Berlin or UTC") from error
+    return value
+
+
+# ---------------------------------------------------------------- segments, figures, changes
+
+
+class Segment(Entry):
+    """A named group of customers: those with some event that passes, or customers with some property."""
+
+    name: str
+    description: str = ""
+    customer: Where = Field(default_factory=dict, description="On columns of core.customers.")
+    did: tuple[When, ...] = Field((), description="Each must be matched by some event of the customer.")
+    did_not: tuple[When, ...] = Field((), description="None may be matched by any event of the customer.")
+
+
+class Kpi(Entry):
+    """A figure with a target."""
+
+    stage: str
+    metric: Literal["stage_conversion", "stage_reach", "lead_conversion", "visitor_conversion", "bounce_rate", "repeat_rate"]
+    target: float | None = None
+    owner: str = ""
+
+
+class Change(Entry):
+    """Something the business did on a day, drawn on the trends."""
+
+    date: date
+    name: str
+    stage: str | None = None
+
+
+# ---------------------------------------------------------------- the whole
+
+
+class Journey(Entry):
+    """journey.yaml as a whole, sources aside."""
+
+    name: str = "My business"
+    time_zone: str = "UTC"
+    currency: str = Field("USD", pattern="^[A-Z]{3}$")
+    own_hosts: Names = Field((), description="The business's own hosts: they are not referrers.")
+    internal_hosts: Names = Field((), description="Hosts whose traffic is the business's own (staging, office).")
+    identity: Identity = Identity()
+    sessions: Sessions = Sessions()
+    stages: tuple[Stage, ...] = ()
+    stage_window: MaybeDuration = Field(timedelta(days=90), description="Time within which stage conversion counts.")
+    conversions: tuple[Conversion, ...] = ()
+    funnels: tuple[Funnel, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    kpis: tuple[Kpi, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        return checked_zone(value)
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Journey":
+        for what, names in (("stage", self.stage_names), ("funnel", [funnel.name for funnel in self.funnels]),
+                            ("segment", [segment.name for segment in self.segments])):  # fmt: skip
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"two {what}s are called '{twice[0]}'; names are unique")
+        for funnel in self.funnels:
+            for step in funnel.steps:
+                if step.stage is not None:
+                    self.stage_named(step.stage, f"funnel '{funnel.name}'")
+        for kpi in self.kpis:
+            self.stage_named(kpi.stage, f"kpi '{kpi.metric}'")
+        for change in self.changes:
+            if change.stage:
+                self.stage_named(change.stage, f"change '{change.name}'")
+        return self
+
+    @property
+    def stage_names(self) -> list[str]:
+        """The stages in the order of the journey."""
+        return [stage.name for stage in self.stages]
+
+    def stage_named(self, name: str, user: str) -> str:
+        """The journey's own name of a stage, given by name or alias.
+
+        Raises ValueError that names the user, the nearest name and all names.
+        """
+        if name in self.stage_names:
+            return name
+        for canonical, aliases in STAGE_ALIASES.items():
+            family = (canonical, *aliases)
+            if name.lower() in family:
+                for candidate in family:
+                    if candidate in self.stage_names:
+                        return candidate
+        near = get_close_matches(name, self.stage_names, 1)
+        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        raise ValueError(f"{user} uses the stage '{name}', but the journey only has: {', '.join(self.stage_names) or 'none'}{hint}")
