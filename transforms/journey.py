@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from transforms.contracts import IDENTIFIERS, VISITOR_NAMESPACES
 from transforms.predicates import Where
@@ -22,6 +23,20 @@ class Entry(BaseModel):
     """A piece of journey.yaml: unknown keys are mistakes, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, value: Any) -> Any:
+        """Name the unknown key, the nearest known one, and all that are allowed."""
+        if isinstance(value, dict):
+            allowed = [field.alias or name for name, field in cls.model_fields.items()]
+            for key in value:
+                if key not in allowed and key not in cls.model_fields:
+                    near = get_close_matches(str(key), allowed, 1)
+                    hint = f" (did you mean '{near[0]}'?)" if near else ""
+                    message = f"unknown key '{key}'{hint}; allowed: {', '.join(allowed)}"
+                    raise PydanticCustomError("unknown_key", "{message}", {"message": message, "key": key})
+        return value
 
 
 def parse_duration(value: Any) -> Any:

@@ -1,0 +1,241 @@
+"""Settings: the workspace on disk, and journey.yaml read with the line of every mistake."""
+
+import hashlib
+import json
+import os
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from dotenv import dotenv_values
+from pydantic import Field, TypeAdapter, ValidationError
+
+from transforms.journey import Entry, Funnel, Journey
+from transforms.mapping import Source
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+PRESETS = Path(__file__).resolve().parent / "presets"
+KEY_VARIABLE = "JOURNEYS_HMAC_KEY"
+WORKSPACE_VARIABLE = "JOURNEYS_WORKSPACE"
+
+Place = tuple[str | int, ...]
+Model = TypeVar("Model")
+
+
+class ConfigurationError(ValueError):
+    """The configuration or the command is wrong: exit status 2, nothing changed."""
+
+
+class DataError(RuntimeError):
+    """What landed, or what a run needs, is wrong: exit status 1, the last good result stays."""
+
+
+class Engine(Entry):
+    """How much of the machine a run may use."""
+
+    memory: str = Field("4GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB)$", description="Memory budget of the database.")
+    bucket_rows: int = Field(500_000, ge=1_000, description="Events of whole customers worked on at a time.")
+
+
+class Configuration(Entry):
+    """journey.yaml: the journey, where its events come from, and the engine."""
+
+    preset: str | None = None
+    sources: dict[str, Source] = Field(default_factory=dict)
+    engine: Engine = Engine()
+    journey: Journey = Journey()
+
+    @property
+    def version(self) -> str:
+        """Hash of everything that can change a number."""
+        said = self.model_dump(mode="json", exclude={"engine", "preset"})
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A business's folder: what landed, what is configured, what was written."""
+
+    root: Path
+
+    @property
+    def journey_file(self) -> Path:
+        """The configuration."""
+        return self.root / "journey.yaml"
+
+    @property
+    def landing(self) -> Path:
+        """Where files land; only the operator, and the sample generator, write here."""
+        return self.root / "landing"
+
+    @property
+    def published(self) -> Path:
+        """The warehouse that analysts open."""
+        return self.root / "warehouse" / "journeys.duckdb"
+
+    @property
+    def build_file(self) -> Path:
+        """The private file that a run writes; published by copy and rename."""
+        return self.root / "warehouse" / "build" / "build.duckdb"
+
+    @property
+    def reports(self) -> Path:
+        """The report sites, one folder a day, and `latest`."""
+        return self.root / "reports"
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """journey.yaml, validated.
+
+        Raises ConfigurationError naming file, line, what is wrong and what is allowed.
+        """
+        if not self.journey_file.exists():
+            raise ConfigurationError(
+                f"{self.journey_file} does not exist; make a workspace with: journeys init {self.root} --preset ecommerce"
+            )
+        return read_configuration(self.journey_file)
+
+    @cached_property
+    def hmac_key(self) -> bytes:
+        """The key under which e-mail addresses and phone numbers are hashed, from the environment or the workspace's .env.
+
+        Raises DataError when there is none.
+        """
+        key = os.environ.get(KEY_VARIABLE) or dotenv_values(self.root / ".env").get(KEY_VARIABLE)
+        if not key:
+            raise DataError(
+                f"no key for personal values: set {KEY_VARIABLE} in the environment or in {self.root / '.env'} "
+                "(a long random text, for example from: openssl rand -hex 32); keep it, ids depend on it"
+            )
+        return key.encode()
+
+
+def workspace_at(path: Path | None) -> Workspace:
+    """The workspace a command works on: the one given, else JOURNEYS_WORKSPACE, else `data/` of the checkout."""
+    chosen = path or Path(os.environ.get(WORKSPACE_VARIABLE) or CHECKOUT / "data")
+    return Workspace(chosen.resolve())
+
+
+def preset_names() -> list[str]:
+    """The presets that are shipped."""
+    return sorted(file.stem for file in PRESETS.glob("*.yaml"))
+
+
+def preset_file(name: str) -> Path:
+    """The file of a preset; raises ConfigurationError with the list of presets for an unknown one."""
+    if name not in preset_names():
+        raise ConfigurationError(f"unknown preset '{name}'; there are: {', '.join(preset_names())}")
+    return PRESETS / f"{name}.yaml"
+
+
+def read_configuration(path: Path) -> Configuration:
+    """journey.yaml with its preset underneath: a key of the file replaces the preset's."""
+    document = Document.read(path)
+    said = document.mapping()
+    base: dict[str, Any] = {}
+    if said.get("preset") is not None:
+        base = Document.read(preset_file(str(said["preset"]))).mapping()
+    outer = {key: said[key] for key in ("preset", "sources", "engine") if key in said}
+    inner = {key: value for key, value in said.items() if key not in outer}
+    return document.validate(Configuration, {**outer, "journey": {**base, **inner}}, hidden="journey")
+
+
+def read_funnels(path: Path) -> tuple[list[Funnel], bool]:
+    """The funnel entry, or the list of them, of a specification file; and whether it was a list."""
+    document = Document.read(path)
+    if isinstance(document.data, list):
+        return document.validate(list[Funnel], document.data), True
+    return [document.validate(Funnel, document.mapping())], False
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file; raises ConfigurationError naming the line of what cannot be read."""
+    return Document.read(path).data
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML file: what it says, and on which line it says it."""
+
+    path: Path
+    data: Any
+    lines: dict[Place, int]
+
+    @classmethod
+    def read(cls, path: Path) -> "Document":
+        """Read one YAML document; no tags, no duplicate keys."""
+        try:
+            text = path.read_text(encoding="utf-8")
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            data = yaml.safe_load(text)
+        except FileNotFoundError as error:
+            raise ConfigurationError(f"{path} does not exist") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{path} cannot be read: {error}") from error
+        except (yaml.YAMLError, RecursionError) as error:
+            raise ConfigurationError(f"{path}: not valid YAML: {_yaml_problem(error)}") from error
+        lines: dict[Place, int] = {}
+        _note_lines(node, (), lines, path)
+        return cls(path, data, lines)
+
+    def mapping(self) -> dict[str, Any]:
+        """The content as a mapping; raises ConfigurationError when it is something else."""
+        if self.data is None:
+            return {}
+        if not isinstance(self.data, dict):
+            raise ConfigurationError(f"{self.path}, line 1: expected keys such as `stages:`, found {type(self.data).__name__}")
+        return self.data
+
+    def validate(self, model: type[Model], data: Any, *, hidden: str | None = None) -> Model:
+        """The data as a model; every mistake with its line. `hidden` is a key of the model that the file does not write.
+
+        Raises ConfigurationError with all mistakes, one a line.
+        """
+        try:
+            return TypeAdapter(model).validate_python(data)
+        except ValidationError as error:
+            problems = [self._problem(dict(item), hidden) for item in error.errors(include_url=False, include_input=True)]
+            raise ConfigurationError("\n".join(dict.fromkeys(problems))) from None
+
+    def _problem(self, item: dict[str, Any], hidden: str | None) -> str:
+        place = tuple(part for index, part in enumerate(item["loc"]) if not (index == 0 and part == hidden))
+        key = (item.get("ctx") or {}).get("key")
+        known = self._known_prefix((*place, key) if key is not None else place)
+        message = str(item["msg"]).removeprefix("Value error, ")
+        where = ".".join(str(part) for part in self._known_prefix(place))
+        return f"{self.path}, line {self.lines.get(known, 1)}: {where + ': ' if where else ''}{message}"
+
+    def _known_prefix(self, place: Place) -> Place:
+        """The place without the parts that only the model knows (union members, validators)."""
+        known: Place = ()
+        for part in place:
+            if (*known, part) in self.lines:
+                known = (*known, part)
+        return known
+
+
+def _note_lines(node: yaml.Node | None, place: Place, lines: dict[Place, int], path: Path) -> None:
+    if node is None:
+        return
+    lines.setdefault(place, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[Hashable] = set()
+        for key_node, value_node in node.value:
+            key, line = key_node.value, key_node.start_mark.line + 1
+            if key in seen:
+                raise ConfigurationError(f"{path}, line {line}: the key '{key}' is given twice")
+            seen.add(key)
+            lines[(*place, key)] = line
+            _note_lines(value_node, (*place, key), lines, path)
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _note_lines(item, (*place, index), lines, path)
+
+
+def _yaml_problem(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "nested too deeply or malformed"
+    return f"line {mark.line + 1}: {problem}" if mark else str(problem)

@@ -1,0 +1,171 @@
+"""The warehouse: the only room that speaks to DuckDB."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from pipelines.settings import DataError
+from transforms.contracts import TABLES, Table
+
+SQL = Path(__file__).resolve().parents[1] / "sql"
+SCHEMAS = ("raw", "core", "mart", "ops")
+DUCKDB_TYPES = {
+    pl.String: "VARCHAR",
+    pl.Boolean: "BOOLEAN",
+    pl.UInt8: "UTINYINT",
+    pl.UInt32: "UINTEGER",
+    pl.UInt64: "UBIGINT",
+    pl.Int64: "BIGINT",
+    pl.Float64: "DOUBLE",
+    pl.Date: "DATE",
+    pl.Datetime: "TIMESTAMPTZ",
+}
+
+Connection = duckdb.DuckDBPyConnection
+Parameters = Mapping[str, Any]
+
+
+def sql_text(name: str) -> str:
+    """The text of one file below sql/, such as `ingest/books.sql`."""
+    return (SQL / name).read_text(encoding="utf-8")
+
+
+def sql_files(folder: str) -> list[Path]:
+    """The SQL files of one folder below sql/, in order of name."""
+    return sorted((SQL / folder).rglob("*.sql"))
+
+
+def duckdb_type(dtype: pl.DataType | type[pl.DataType]) -> str:
+    """The DuckDB type in which a Polars type is stored."""
+    if isinstance(dtype, pl.List):
+        return f"{duckdb_type(dtype.inner)}[]"
+    return DUCKDB_TYPES[dtype if isinstance(dtype, type) else type(dtype)]
+
+
+class Warehouse:
+    """The private build file of one workspace: one writer, rebuilt from what landed when it is lost."""
+
+    def __init__(self, path: Path, *, memory: str = "4GB") -> None:
+        self.path = path
+        self.memory = memory
+        self._connection: Connection | None = None
+
+    @staticmethod
+    def text(name: str) -> str:
+        """The text of one file below sql/."""
+        return sql_text(name)
+
+    @contextmanager
+    def opened(self) -> Iterator[Connection]:
+        """A connection to the build file, shared by everything inside the block; the tables of the contracts exist."""
+        if self._connection is not None:
+            yield self._connection
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = self._open()
+        try:
+            yield self._connection
+        finally:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction on the build file: committed when the block ends well, rolled back otherwise."""
+        with self.opened() as connection:
+            connection.execute("BEGIN TRANSACTION")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def query(self, sql: str, parameters: Parameters | None = None) -> pl.DataFrame:
+        """The rows of a query, in the order the query says."""
+        with self.opened() as connection:
+            return connection.sql(sql, params=dict(parameters or {})).pl()
+
+    def read(self, table: str) -> pl.DataFrame:
+        """All rows of a table or view of the warehouse."""
+        return self.query(f"FROM {quoted(table)}")
+
+    def replace(self, table: str, frame: pl.DataFrame) -> int:
+        """Put these rows in place of the table's; returns how many they are.
+
+        Raises ContractError when the frame is not what the table promises.
+        """
+        with self.writing() as connection:
+            connection.execute(f"DELETE FROM {quoted(table)}")
+            return insert(connection, TABLES[table], frame)
+
+    def _open(self) -> Connection:
+        try:
+            connection = duckdb.connect(str(self.path))
+        except duckdb.IOException as error:
+            if "lock" in str(error).lower():
+                raise DataError(f"{self.path} is being written by another run; wait for it to end, or stop it") from error
+            raise DataError(
+                f"{self.path} cannot be opened ({error}); delete it: the next run builds it again from what landed"
+            ) from error
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET autoinstall_known_extensions = false")
+        connection.execute("SET preserve_insertion_order = true")
+        connection.execute("SET memory_limit = $memory", {"memory": self.memory})
+        connection.execute("SET temp_directory = $folder", {"folder": str(self.path.parent / "spill")})
+        for schema in SCHEMAS:
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        for table in TABLES.values():
+            create(connection, table)
+        return connection
+
+
+def create(connection: Connection, table: Table) -> None:
+    """Create a contract's table, when it is missing, with the comments of its columns."""
+    exists = "SELECT count(*) FROM duckdb_tables() WHERE schema_name || '.' || table_name = $name"
+    if scalar(connection, exists, {"name": table.name}):
+        return
+    columns = ", ".join(f'"{column.name}" {duckdb_type(column.dtype)}' for column in table.columns)
+    connection.execute(f"CREATE TABLE {quoted(table.name)} ({columns})")
+    comment(connection, "TABLE", table.name, f"{table.sentence} One row per {', '.join(table.grain)}.")
+    for column in table.columns:
+        comment(connection, "COLUMN", f"{table.name}.{column.name}", column.sentence)
+
+
+def comment(connection: Connection, kind: str, name: str, sentence: str) -> None:
+    """Attach a sentence to a table, view or column (DuckDB takes no parameter here, so the text is quoted)."""
+    escaped = sentence.replace("'", "''")
+    connection.execute(f"COMMENT ON {kind} {quoted(name)} IS '{escaped}'")
+
+
+def insert(connection: Connection, table: Table, frame: pl.DataFrame) -> int:
+    """Add rows to a table; raises ContractError when they are not what it promises."""
+    ready = table.check(frame)
+    connection.register("incoming", ready.to_arrow())
+    connection.execute(f"INSERT INTO {quoted(table.name)} BY NAME FROM incoming")
+    connection.unregister("incoming")
+    return ready.height
+
+
+def scalar(connection: Connection, sql: str, parameters: Parameters | None = None) -> Any:
+    """The single value of a query."""
+    rows = connection.sql(sql, params=dict(parameters or {})).fetchall()
+    return rows[0][0] if rows else None
+
+
+def quoted(name: str) -> str:
+    """A dotted name with each part quoted, for the places where DuckDB takes no parameter."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+
+
+def view_comments(text: str) -> tuple[str, dict[str, str]]:
+    """The sentence of a view's header, and the sentence of each `-- column name: …` line."""
+    lines = [line.removeprefix("--").strip() for line in text.splitlines() if line.startswith("--")]
+    headline = lines[0].split(":", 1)[-1].strip() if lines else ""
+    columns = (re.fullmatch(r"column (\w+): (.+)", line) for line in lines)
+    return headline, {found[1]: found[2] for found in columns if found}
