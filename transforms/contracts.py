@@ -501,7 +501,7 @@ MART_RETENTION = Table(
         _c("cohort_week", pl.Date, "Monday of the week of the first purchase, in the report time zone."),
         _c("week_number", pl.UInt32, "Weeks since, 0 for the week itself."),
         _c("cohort_size", pl.UInt32, "Customers in the cohort."),
-        _c("returned", pl.UInt32, "Of those, with an active event in that week; null when the week ends after the horizon."),
+        _c("returned", pl.UInt32, "Of those, active or converting in that week; null when the week ends after the horizon."),
     ),
 )
 
@@ -591,6 +591,16 @@ OPS_BALANCES = Table(
             _c(outcome, pl.Int64, f"Rows whose outcome is {outcome}.")
             for outcome in ("loaded", "duplicate", "conflict", "superseded", "quarantined", "suppressed", "blank")
         ],
+    ),
+)
+
+OPS_SETTINGS = Table(
+    "ops.settings",
+    "The settings of journey.yaml that views need, as text.",
+    ("name",),
+    (
+        _c("name", pl.String, "time_zone, currency, business, stage_window_seconds, …"),
+        _c("value", pl.String, "The value as text; null for none (stage_window_seconds without a window)."),
     ),
 )
 
