@@ -127,8 +127,7 @@ class Warehouse:
 
 def create(connection: Connection, table: Table) -> None:
     """Create a contract's table, when it is missing, with the comments of its columns."""
-    exists = "SELECT count(*) FROM duckdb_tables() WHERE schema_name || '.' || table_name = $name"
-    if scalar(connection, exists, {"name": table.name}):
+    if scalar(connection, sql_text("ops/table_exists.sql"), {"name": table.name}):
         return
     columns = ", ".join(f'"{column.name}" {duckdb_type(column.dtype)}' for column in table.columns)
     connection.execute(f"CREATE TABLE {quoted(table.name)} ({columns})")
@@ -152,6 +151,32 @@ def insert(connection: Connection, table: Table, frame: pl.DataFrame) -> int:
     return ready.height
 
 
+def scratch() -> Connection:
+    """A connection to nothing on disk, for attaching files to."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET autoinstall_known_extensions = false")
+    return connection
+
+
+def open_published(path: Path) -> Connection:
+    """The published warehouse, read-only and locked: no other file, no extension, no setting can be reached from it.
+
+    Raises DataError when nothing was published yet, or the file cannot be read.
+    """
+    if not path.exists():
+        raise DataError(f"{path} does not exist yet; make it with: journeys run")
+    try:
+        connection = duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as error:
+        raise DataError(f"{path} cannot be opened: {error}") from error
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET autoload_known_extensions = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
 def scalar(connection: Connection, sql: str, parameters: Parameters | None = None) -> Any:
     """The single value of a query."""
     rows = connection.sql(sql, params=dict(parameters or {})).fetchall()
@@ -161,6 +186,24 @@ def scalar(connection: Connection, sql: str, parameters: Parameters | None = Non
 def quoted(name: str) -> str:
     """A dotted name with each part quoted, for the places where DuckDB takes no parameter."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+
+
+def create_macros_and_views(connection: Connection) -> list[str]:
+    """Create the macros of sql/macros and the views of sql/mart, with their comments; returns the views' names."""
+    for path in sql_files("macros"):
+        connection.execute(path.read_text(encoding="utf-8"))
+    return [create_view(connection, path) for path in sql_files("mart")]
+
+
+def create_view(connection: Connection, path: Path) -> str:
+    """Create the view of one file of sql/mart, with the comments that its header gives."""
+    text, name = path.read_text(encoding="utf-8"), f"mart.{path.stem}"
+    connection.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS\n{text}")
+    sentence, columns = view_comments(text)
+    comment(connection, "VIEW", name, sentence)
+    for column, meaning in columns.items():
+        comment(connection, "COLUMN", f"{name}.{column}", meaning)
+    return name
 
 
 def view_comments(text: str) -> tuple[str, dict[str, str]]:

@@ -1,0 +1,1 @@
+"""Assets, one file a layer: which frames go into which transform."""

@@ -1,0 +1,59 @@
+"""Mart assets: what is counted and shown."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from pipelines.catalog import WRITER_POOL, Rows, asset_key, table_asset, view_spec
+from pipelines.night import Night
+from pipelines.warehouse import create_macros_and_views, quoted, scalar, sql_files
+from transforms.attribution import attribution
+from transforms.conversion import kpis, stage_conversion, stage_transitions
+from transforms.retention import retention
+
+
+@table_asset(
+    "mart.funnel_entrants",
+    "mart.funnel_entrant_groups",
+    deps=["core.events", "core.funnel_definitions"],
+)
+def funnel_entrants(night: Night) -> Rows:
+    """Find every counted attempt of every funnel."""
+    funnels = night.funnels
+    return night.engine.funnels(funnels, horizons=night.funnel_horizons(funnels))
+
+
+@table_asset("mart.stage_conversion", deps=["core.stage_entries"])
+def conversion_of_stages(night: Night) -> Rows:
+    """Count who reached the later stages."""
+    entries = night.warehouse.read("core.stage_entries").lazy()
+    return night.store(
+        "mart.stage_conversion", stage_conversion(entries, journey=night.journey, horizon=night.stage_horizon())
+    )
+
+
+@table_asset("mart.stage_transitions", deps=["core.stage_entries"])
+def transitions(night: Night) -> Rows:
+    """Count the moves between stages."""
+    entries = night.warehouse.read("core.stage_entries").lazy()
+    return night.store("mart.stage_transitions", stage_transitions(entries, journey=night.journey))
+
+
+@table_asset("mart.attribution", deps=["core.events", "core.touches"])
+def credit(night: Night) -> Rows:
+    """Credit the touches before each conversion."""
+    return night.engine.per_customer(
+        attribution,
+        reads={"events": "core.events", "touches": "core.touches"},
+        writes="mart.attribution",
+        settings={},
+    )
+
+
+@dg.multi_asset(name="views", specs=[view_spec(path) for path in sql_files("mart")], pool=WRITER_POOL)
+def views(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult[None]]:
+    """Create the views and macros that aggregate the stored tables."""
+    with night.warehouse.writing() as connection:
+        for name in create_macros_and_views(connection):
+            rows = scalar(connection, f"SELECT count(*) FROM {quoted(name)}")
+            yield dg.MaterializeResult(asset_key=asset_key(name), metadata={"dagster/row_count": rows})

@@ -1,0 +1,79 @@
+"""The catalog: every table becomes an asset with its description, columns, group and policy, all applied here."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import dagster as dg
+
+from pipelines.night import Night
+from pipelines.warehouse import duckdb_type, view_comments
+from transforms.contracts import TABLES, Table
+
+WRITER_POOL = "warehouse_writer"
+Rows = Mapping[str, int]
+
+
+def asset_key(name: str) -> dg.AssetKey:
+    """The asset of a table: core.sessions is core/sessions."""
+    return dg.AssetKey(name.split("."))
+
+
+def table_asset(
+    *names: str, deps: Sequence[str] = ()
+) -> Callable[[Callable[[Night], Rows]], dg.AssetsDefinition]:
+    """Make a function that writes tables, and returns their row counts, into Dagster assets.
+
+    The body says only which frames go into which transform; key, group, description, columns and pool are put on here.
+    """
+
+    def decorate(function: Callable[[Night], Rows]) -> dg.AssetsDefinition:
+        inside = set(names)
+
+        @dg.multi_asset(
+            name=function.__name__,
+            specs=[table_spec(TABLES[name], [dep for dep in deps if dep not in inside]) for name in names],
+            pool=WRITER_POOL,
+        )
+        def run(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult[None]]:
+            counts = function(night)
+            for name in names:
+                context.log.info("%s: %d rows", name, counts[name])
+                yield dg.MaterializeResult(asset_key=asset_key(name), metadata={"dagster/row_count": counts[name]})
+
+        return run
+
+    return decorate
+
+
+def table_spec(table: Table, deps: Sequence[str]) -> dg.AssetSpec:
+    """What Dagster's catalog says of a table."""
+    schema = table.name.split(".")[0]
+    columns = [dg.TableColumn(column.name, duckdb_type(column.dtype), column.sentence) for column in table.columns]
+    return dg.AssetSpec(
+        key=asset_key(table.name),
+        description=f"{table.sentence} One row per {', '.join(table.grain)}.",
+        group_name="raw" if schema == "ops" else schema,
+        kinds={"duckdb", "polars"},
+        deps=[asset_key(dep) for dep in deps],
+        metadata={"dagster/column_schema": dg.TableSchema(columns=columns)},
+    )
+
+
+def view_spec(path: Path) -> dg.AssetSpec:
+    """What Dagster's catalog says of a view of sql/mart: its header's sentence, and the tables on its `Reads` line."""
+    text = path.read_text(encoding="utf-8")
+    sentence, columns = view_comments(text)
+    reads = next((line for line in text.splitlines() if line.startswith("-- Reads")), "")
+    return dg.AssetSpec(
+        key=asset_key(f"mart.{path.stem}"),
+        description=sentence,
+        group_name="mart",
+        kinds={"duckdb"},
+        deps=[asset_key(name) for name in re.findall(r"\b(?:raw|core|mart|ops)\.\w+", reads)],
+        metadata={
+            "dagster/column_schema": dg.TableSchema(
+                columns=[dg.TableColumn(name, description=meaning) for name, meaning in columns.items()]
+            )
+        },
+    )

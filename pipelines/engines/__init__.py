@@ -1,0 +1,1 @@
+"""Engines: where transforms run, on one machine or on many."""

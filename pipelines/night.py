@@ -1,0 +1,81 @@
+"""The night: what one run works with, given to every asset as a resource."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+
+import polars as pl
+
+from pipelines.engines.local import LocalEngine
+from pipelines.settings import Configuration, Workspace
+from pipelines.warehouse import Warehouse, sql_text
+from transforms.journey import Funnel, Journey
+
+
+@dataclass(frozen=True)
+class Night:
+    """One run over one workspace. Its start is the only clock that a run reads, and goes into ops.runs alone."""
+
+    workspace: Workspace
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def configuration(self) -> Configuration:
+        """journey.yaml."""
+        return self.workspace.configuration
+
+    @property
+    def journey(self) -> Journey:
+        """The journey of journey.yaml."""
+        return self.configuration.journey
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The private build file."""
+        return Warehouse(self.workspace.build_file, memory=self.configuration.engine.memory)
+
+    @cached_property
+    def engine(self) -> LocalEngine:
+        """Where transforms run."""
+        return LocalEngine(self.warehouse, self.configuration)
+
+    @property
+    def funnels(self) -> list[Funnel]:
+        """The funnels of the journey, in its time zone."""
+        return [funnel.model_copy(update={"time_zone": self.journey.time_zone}) for funnel in self.journey.funnels]
+
+    def store(self, name: str, frame: pl.DataFrame | pl.LazyFrame) -> dict[str, int]:
+        """Put these rows in place of a table's; returns the table's row count by its name."""
+        return {name: self.warehouse.replace(name, frame.lazy().collect())}
+
+    def source_horizons(self) -> dict[str, datetime]:
+        """Per source, the newest instant up to which it is complete: declared, else the newest seen less its lateness."""
+        sources = self.configuration.sources
+        seen = self.warehouse.query(sql_text("core/source_horizons.sql"))
+        horizons = {}
+        for name, newest in seen.rows():
+            source = sources.get(name)
+            declared = source.complete_to if source else None
+            lateness = source.lateness if source else None
+            horizons[name] = declared or (newest - lateness if lateness else newest)
+        return horizons
+
+    def funnel_horizons(self, funnels: Iterable[Funnel]) -> dict[str, datetime | None]:
+        """Per funnel, the least horizon over the sources that can match one of its steps or exclusions."""
+        horizons = self.source_horizons()
+        delivered = self.warehouse.query(sql_text("core/source_events.sql")).rows()
+        answer: dict[str, datetime | None] = {}
+        for funnel in funnels:
+            events = {step.event for step in funnel.steps} | {exclusion.event for exclusion in funnel.exclusions}
+            stages = {step.stage for step in funnel.steps if step.stage}
+            takes_any = any(step.any for step in funnel.steps)
+            sources = {source for source, event, stage in delivered if takes_any or event in events or stage in stages}
+            answer[funnel.name] = min((horizons[source] for source in sources), default=None)
+        return answer
+
+    def stage_horizon(self) -> datetime | None:
+        """The least horizon over the sources whose events are part of the journey."""
+        horizons = self.source_horizons()
+        delivered = self.warehouse.query(sql_text("core/source_events.sql")).rows()
+        return min((horizons[source] for source, _, stage in delivered if stage is not None), default=None)

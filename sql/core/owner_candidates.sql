@@ -1,0 +1,45 @@
+-- Every canonical event with the customer that each of its identifiers points at, and what is known of its visitor.
+--
+-- Grain   raw event
+-- Reads   raw.web_events, raw.crm_events, core.identity_map
+
+WITH events AS (
+    FROM raw.web_events
+    UNION ALL BY NAME
+    FROM raw.crm_events
+),
+
+pointers AS (
+    SELECT
+        namespace,
+        value,
+        customer_id,
+        status
+    FROM core.identity_map
+)
+
+SELECT
+    events.*,
+    by_user.customer_id                      AS user_id_customer,
+    by_contact.customer_id                   AS crm_contact_id_customer,
+    by_lead.customer_id                      AS crm_lead_id_customer,
+    by_email.customer_id                     AS email_customer,
+    by_phone.customer_id                     AS phone_customer,
+    by_browser.customer_id                   AS anonymous_id_customer,
+    by_device.customer_id                    AS device_id_customer,
+    coalesce(by_browser.status, by_device.status) AS visitor_status
+FROM events
+LEFT JOIN pointers AS by_user
+    ON by_user.namespace = 'user_id' AND by_user.value = events.user_id
+LEFT JOIN pointers AS by_contact
+    ON by_contact.namespace = 'crm_contact_id' AND by_contact.value = events.crm_contact_id
+LEFT JOIN pointers AS by_lead
+    ON by_lead.namespace = 'crm_lead_id' AND by_lead.value = events.crm_lead_id
+LEFT JOIN pointers AS by_email
+    ON by_email.namespace = 'email' AND by_email.value = events.email
+LEFT JOIN pointers AS by_phone
+    ON by_phone.namespace = 'phone' AND by_phone.value = events.phone
+LEFT JOIN pointers AS by_browser
+    ON by_browser.namespace = 'anonymous_id' AND by_browser.value = events.anonymous_id
+LEFT JOIN pointers AS by_device
+    ON by_device.namespace = 'device_id' AND by_device.value = events.device_id
