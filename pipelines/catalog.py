@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from time import perf_counter
 
 import dagster as dg
 
@@ -36,9 +37,12 @@ def table_asset(
             pool=WRITER_POOL,
         )
         def run(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult[None]]:
+            begun = perf_counter()
             counts = function(night)
+            seconds = perf_counter() - begun
             for name in names:
-                context.log.info("%s: %d rows", name, counts[name])
+                night.say(f"{name:<28} {counts[name]:>12,} rows {seconds:>7.1f} s")
+                context.log.info("%s: %d rows in %.1f s", name, counts[name], seconds)
                 yield dg.MaterializeResult(asset_key=asset_key(name), metadata={"dagster/row_count": counts[name]})
 
         return run

@@ -1,6 +1,6 @@
 """The night: what one run works with, given to every asset as a resource."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -18,7 +18,9 @@ class Night:
     """One run over one workspace. Its start is the only clock that a run reads, and goes into ops.runs alone."""
 
     workspace: Workspace
+    say: Callable[[str], None] = field(default=lambda _line: None)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    loaded: dict[str, int] = field(default_factory=lambda: {"files": 0, "rows": 0})
 
     @property
     def configuration(self) -> Configuration:
@@ -29,6 +31,11 @@ class Night:
     def journey(self) -> Journey:
         """The journey of journey.yaml."""
         return self.configuration.journey
+
+    @property
+    def run_id(self) -> str:
+        """Id of the run in ops.runs."""
+        return f"{self.started_at:%Y%m%dT%H%M%S.%fZ}"
 
     @cached_property
     def warehouse(self) -> Warehouse:

@@ -51,8 +51,18 @@ def fill(connection: Connection) -> None:
     create_macros_and_views(connection)
 
 
-def publish_site(pages: dict[str, bytes], reports: Path, day: str) -> Path:
-    """Write the report site to the day's folder and to `latest`, each swapped in by rename.
+def stage_site(pages: dict[str, bytes], folder: Path) -> None:
+    """Write the files of a site to a folder, replacing what was there, and see them to disk."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, content in sorted(pages.items()):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        flush(target)
+
+
+def publish_site(staged: Path, reports: Path, day: str) -> Path:
+    """Put the staged site in place of the day's folder and of `latest`, each swapped in by rename.
 
     Returns the path of the overview page in `latest`.
     """
@@ -61,22 +71,13 @@ def publish_site(pages: dict[str, bytes], reports: Path, day: str) -> Path:
         draft, old = reports / f".{name}.draft", reports / f".{name}.old"
         for leftover in (draft, old):
             shutil.rmtree(leftover, ignore_errors=True)
-        write_pages(pages, draft)
+        shutil.copytree(staged, draft)
         if (reports / name).exists():
             os.replace(reports / name, old)
         os.replace(draft, reports / name)
         shutil.rmtree(old, ignore_errors=True)
     flush(reports)
     return reports / "latest" / "index.html"
-
-
-def write_pages(pages: dict[str, bytes], folder: Path) -> None:
-    """Write the files of a site below a folder, and see them to disk."""
-    for name, content in sorted(pages.items()):
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-        flush(target)
 
 
 def flush(path: Path) -> None:

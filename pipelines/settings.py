@@ -82,6 +82,11 @@ class Workspace:
         return self.root / "warehouse" / "build" / "build.duckdb"
 
     @property
+    def staged_site(self) -> Path:
+        """The report site that a run has drawn and not yet published."""
+        return self.root / "warehouse" / "build" / "site"
+
+    @property
     def reports(self) -> Path:
         """The report sites, one folder a day, and `latest`."""
         return self.root / "reports"

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from pipelines.settings import DataError
+from pipelines.settings import ConfigurationError, DataError
 from transforms.contracts import TABLES, Table
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
@@ -212,3 +212,12 @@ def view_comments(text: str) -> tuple[str, dict[str, str]]:
     headline = lines[0].split(":", 1)[-1].strip() if lines else ""
     columns = (re.fullmatch(r"column (\w+): (.+)", line) for line in lines)
     return headline, {found[1]: found[2] for found in columns if found}
+
+
+def query_rows(connection: Connection, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Column names and rows of a user's query; raises ConfigurationError with what DuckDB says of a wrong one."""
+    try:
+        relation = connection.sql(query)
+        return (list(relation.columns), relation.fetchall()) if relation is not None else ([], [])
+    except duckdb.Error as error:
+        raise ConfigurationError(f"the query was refused: {error}") from error

@@ -90,7 +90,7 @@ def segments(night: Night) -> Rows:
 
 
 @table_asset("core.funnel_definitions", deps=["core.events"])
-def definitions_of_funnels(night: Night) -> Rows:
+def funnels(night: Night) -> Rows:
     """Write down the funnels, with the horizon of each."""
-    funnels = night.funnels
-    return night.store("core.funnel_definitions", funnel_definitions(funnels, horizons=night.funnel_horizons(funnels)))
+    horizons = night.funnel_horizons(night.funnels)
+    return night.store("core.funnel_definitions", funnel_definitions(night.funnels, horizons=horizons))

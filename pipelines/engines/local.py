@@ -5,8 +5,9 @@ that are stored in order of customer, and memory is that of one bucket however l
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,22 @@ import polars as pl
 
 from pipelines.settings import Configuration
 from pipelines.warehouse import Connection, Warehouse, insert, quoted, scalar, sql_text
-from transforms.contracts import TABLES
+from transforms.contracts import CANONICAL, TABLES
 from transforms.events import build_timeline
-from transforms.identity import assign_shared_visitors, own_events
+from transforms.funnels import columns_needed, funnel_entrant_groups, funnel_entrants
+from transforms.identity import (
+    assign_shared_visitors,
+    collect_evidence,
+    collect_identifiers,
+    merge_evidence,
+    merge_identifiers,
+    own_events,
+    resolve_identity,
+)
+from transforms.journey import Funnel, Identity
+
+FUNNEL_TABLES = ("mart.funnel_entrants", "mart.funnel_entrant_groups")
+IDENTITY_EVENT = {column.name: column.dtype for column in CANONICAL}
 
 Transform = Callable[..., pl.LazyFrame]
 
@@ -51,6 +65,61 @@ class LocalEngine:
                 frames = {name: read_bucket(connection, table, bucket) for name, table in reads.items()}
                 rows += insert(connection, TABLES[writes], transform(**frames, **settings).collect())
         return {writes: rows}
+
+    def identity(self) -> dict[str, int]:
+        """Rewrite who is who: collect the evidence of all events and records, part by part, and resolve it."""
+        identity = self.configuration.journey.identity
+        with self.warehouse.writing() as connection:
+            records = connection.sql("FROM raw.crm_records").pl()
+            parts = [(pl.DataFrame(schema=IDENTITY_EVENT), records)]
+            reader = connection.sql(sql_text("core/identity_events.sql")).arrow(self.configuration.engine.bucket_rows)
+            edges, identifiers = collected(parts[0], identity)
+            for batch in reader:
+                more_edges, more_identifiers = collected((pl.DataFrame(batch), records.clear()), identity)
+                edges = merge_evidence([edges.lazy(), more_edges.lazy()]).collect()
+                identifiers = merge_identifiers([identifiers.lazy(), more_identifiers.lazy()]).collect()
+            resolution = resolve_identity(edges, identifiers.lazy(), identity=identity)
+            frames = {
+                "core.identity_edges": resolution.edges,
+                "core.identity_map": resolution.identity_map,
+                "core.customer_aliases": resolution.aliases,
+            }
+            return {name: rewrite(connection, name, frame) for name, frame in frames.items()}
+
+    def funnels(self, funnels: Sequence[Funnel], *, horizons: Mapping[str, datetime | None]) -> dict[str, int]:
+        """Rewrite the counted attempts of every funnel, and the groups of their breakdowns.
+
+        Customers and sessions are worked on bucket by bucket; accounts span customers, so theirs are read whole.
+        """
+        by_customer = [funnel for funnel in funnels if funnel.unit != "account"]
+        by_account = [funnel for funnel in funnels if funnel.unit == "account"]
+        with self.warehouse.writing() as connection:
+            counts = {name: rewrite(connection, name, TABLES[name].empty()) for name in FUNNEL_TABLES}
+            for bucket in self._buckets(connection) if by_customer else ():
+                events = read_bucket(connection, "core.events", bucket)
+                self._add_funnels(connection, events, by_customer, horizons, counts)
+            if by_account:
+                events = connection.sql("FROM core.events WHERE account_id IS NOT NULL").pl(lazy=True)
+                self._add_funnels(connection, events, by_account, horizons, counts)
+        return counts
+
+    def _add_funnels(
+        self,
+        connection: Connection,
+        events: pl.LazyFrame,
+        funnels: Sequence[Funnel],
+        horizons: Mapping[str, datetime | None],
+        counts: dict[str, int],
+    ) -> None:
+        columns = sorted(set().union(*(columns_needed(funnel) for funnel in funnels)))
+        timeout = self.configuration.journey.sessions.timeout
+        read = events.select(columns).collect().lazy()
+        for funnel in funnels:
+            horizon = horizons[funnel.name]
+            entrants = funnel_entrants(read, funnel, horizon=horizon, session_timeout=timeout).collect()
+            groups = funnel_entrant_groups(read, entrants.lazy(), funnel, horizon=horizon).collect()
+            for name, frame in zip(FUNNEL_TABLES, (entrants, groups), strict=True):
+                counts[name] += insert(connection, TABLES[name], frame)
 
     def timeline(self) -> dict[str, int]:
         """Rewrite core.events: give every raw event to its customer, then build each customer's timeline."""
@@ -92,6 +161,21 @@ class LocalEngine:
 
     def _bucket_count(self, events: int) -> int:
         return max(1, -(-events // self.configuration.engine.bucket_rows))
+
+
+def collected(part: tuple[pl.DataFrame, pl.DataFrame], identity: Identity) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The evidence and the identifiers of one part of the events and records."""
+    events, records = (frame.lazy() for frame in part)
+    return (
+        collect_evidence(events, records, identity=identity).collect(),
+        collect_identifiers(events, records, identity=identity).collect(),
+    )
+
+
+def rewrite(connection: Connection, name: str, frame: pl.DataFrame) -> int:
+    """Put these rows in place of a table's, within the transaction at hand."""
+    connection.execute(f"DELETE FROM {quoted(name)}")
+    return insert(connection, TABLES[name], frame)
 
 
 def read_bucket(connection: Connection, table: str, bucket: Bucket) -> pl.LazyFrame:

@@ -1,0 +1,43 @@
+# The commands of the project. `make demo` and `make test` make the environment when it is missing.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+EVENTS ?= 200000
+export DAGSTER_HOME := $(CURDIR)
+
+.PHONY: demo test test-all ui lint types bench clean
+
+demo: $(VENV)/.ready
+	@$(BIN)/journeys demo --events $(EVENTS)
+
+test: $(VENV)/.ready
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+ui: $(VENV)/.ready
+	@JOURNEYS_WORKSPACE=$${JOURNEYS_WORKSPACE:-$(CURDIR)/data/demo} $(BIN)/dagster dev
+
+lint: $(VENV)/.ready
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/dg check defs
+
+types: $(VENV)/.ready
+	@$(BIN)/mypy
+
+bench: $(VENV)/.ready
+	@$(BIN)/python benchmarks/night.py
+
+# uv when it is there, else venv and pip; the versions of constraints.txt either way.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@if command -v uv >/dev/null 2>&1; then \
+		uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
+		uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[ui,dev]'; \
+	else \
+		$(PYTHON) -m venv $(VENV) && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ui,dev]'; \
+	fi
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

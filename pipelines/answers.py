@@ -1,0 +1,228 @@
+"""Answers: what the commands say, read from the published warehouse or the configuration."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Any
+
+import polars as pl
+from pydantic import ValidationError
+from rich.console import Console
+
+from pipelines.settings import ConfigurationError, DataError, Workspace
+from pipelines.warehouse import open_published, query_rows, sql_text
+from transforms.funnels import columns_needed, funnel_answer, funnel_entrant_groups, funnel_entrants
+from transforms.journey import Funnel, Journey
+
+TELLING = {
+    "funnel": "ops/telling_funnel.sql",
+    "customers": "ops/telling_customers.sql",
+    "books": "ops/telling_books.sql",
+}
+
+
+def sql(place: Workspace, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Column names and rows of a query on the published warehouse."""
+    with open_published(place.published) as connection:
+        return query_rows(connection, query)
+
+
+def ask(place: Workspace, file: str) -> list[dict[str, Any]]:
+    """The rows of one of the product's own queries on the published warehouse."""
+    columns, rows = sql(place, sql_text(file))
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+# ---------------------------------------------------------------- funnel
+
+
+def funnel(
+    place: Workspace, name: str, *, from_day: str | None, to_day: str | None, breakdowns: list[str], attempts: bool
+) -> dict[str, Any]:
+    """The answer of one funnel of journey.yaml over a range of entry days, with breakdowns by property."""
+    asked = asked_funnel(place.configuration.journey, name, from_day, to_day, breakdowns)
+    with open_published(place.published) as connection:
+        stated = connection.sql(
+            "SELECT min(horizon) FROM core.funnel_definitions WHERE funnel = $name", params={"name": name}
+        ).fetchall()
+        columns = sorted(columns_needed(asked))
+        events = connection.sql("FROM core.events").select(*columns).pl().lazy()
+        horizon = stated[0][0]
+        refuse_unknown_properties(events, asked)
+        entrants = funnel_entrants(events, asked, horizon=horizon, session_timeout=place.configuration.journey.sessions.timeout).collect()
+        groups = funnel_entrant_groups(events, entrants.lazy(), asked, horizon=horizon).collect()
+    return funnel_answer(entrants, groups, asked, horizon=horizon, with_attempts=attempts)
+
+
+def asked_funnel(
+    journey: Journey, name: str, from_day: str | None, to_day: str | None, breakdowns: list[str]
+) -> Funnel:
+    """The funnel of that name with the range and the breakdowns asked for.
+
+    Raises ConfigurationError for an unknown funnel (nearest name offered) or an impossible range.
+    """
+    known = {item.name: item for item in journey.funnels}
+    if name not in known:
+        near = get_close_matches(name, known, 1)
+        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        raise ConfigurationError(f"unknown funnel '{name}'{hint}; there are: {', '.join(known) or 'none'}")
+    said = known[name].model_dump(by_alias=True)
+    said["time_zone"] = journey.time_zone
+    if from_day:
+        said["from"] = from_day
+    if to_day:
+        said["to"] = to_day
+    if breakdowns:
+        said["breakdowns"] = breakdowns
+    try:
+        asked = Funnel.model_validate(said)
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(item["msg"].removeprefix("Value error, ") for item in error.errors())) from error
+    if isinstance(asked.from_, date) and isinstance(asked.to, date) and str(asked.from_) > str(asked.to):
+        raise ConfigurationError(f"--from {asked.from_} lies after --to {asked.to}")
+    return asked
+
+
+def print_funnel(answer: dict[str, Any], out: Console) -> None:
+    """Print a funnel's steps, and those of its groups, as a table with counts beside every rate."""
+    out.print(f"{answer['name']}: {answer['unit']}s, {answer['order']}, entries {answer['from'] or 'from the start'} to "
+              f"{answer['to'] or 'the end'}, complete to {answer['horizon']}", markup=False)  # fmt: skip
+    for steps, title in [(answer["steps"], ""), *((group["steps"], _group_title(group)) for group in answer["groups"])]:
+        if title:
+            out.print(title, markup=False)
+        for step in steps:
+            out.print(f"  {step['name']:<28} {step['count']:>10,}   {_share(step['step_rate']):<24} of entrants "
+                      f"{_share(step['total_rate'])}", markup=False)  # fmt: skip
+
+
+def _group_title(group: dict[str, Any]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in zip(group["by"], group["values"], strict=True))
+
+
+def _share(rate: dict[str, Any]) -> str:
+    if not rate["d"]:
+        return "-"
+    if rate["d"] < 20:
+        return f"{rate['n']:,}/{rate['d']:,} too few to say"
+    return f"{100 * rate['rate']:.1f} % ({rate['n']:,}/{rate['d']:,})"
+
+
+# ---------------------------------------------------------------- status
+
+
+def status(place: Workspace) -> dict[str, Any]:
+    """The last run, the freshness and the books of each source, quarantine by reason, and files that could not be read."""
+    return {
+        "run": next(iter(ask(place, "ops/status_run.sql")), None),
+        "sources": ask(place, "ops/status_sources.sql"),
+        "files": ask(place, "ops/status_files.sql"),
+        "quarantine": ask(place, "ops/status_quarantine.sql"),
+        "failed_files": ask(place, "ops/status_failed_files.sql"),
+    }
+
+
+def print_status(state: dict[str, Any], out: Console) -> None:
+    """Print a status for an operator."""
+    run = state["run"]
+    if run is None:
+        out.print("No run is recorded in the published warehouse.")
+        return
+    out.print(f"Last run   {run['status']}, published {run['ended_at']:%Y-%m-%d %H:%M:%S} UTC, "
+              f"{run['events']:,} events of {run['customers']:,} customers", markup=False)  # fmt: skip
+    out.print(f"Versions   data {run['data_version']}, configuration {run['configuration_version']}, "
+              f"product {run['product_version']}", markup=False)  # fmt: skip
+    for source in state["sources"]:
+        parts = [f"{source[key]:,} {key}" for key in OUTCOMES if source[key]]
+        out.print(f"Source     {source['source']}: {source['files']} files, {source['rows_in']:,} rows in = {' + '.join(parts)}; "
+                  f"newest event {source['newest_event_at'] or 'none'}", markup=False)  # fmt: skip
+    for row in state["quarantine"]:
+        out.print(f"Quarantine {row['source']}: {row['rows']:,} rows {row['reason']}"
+                  f"{' (' + row['field'] + ')' if row['field'] else ''}, first {row['path']} row {row['first_row']}", markup=False)  # fmt: skip
+    for row in state["failed_files"]:
+        out.print(f"Not read   {row['path']}: {row['problem']}", markup=False)
+
+
+OUTCOMES = ("loaded", "duplicate", "conflict", "superseded", "quarantined", "suppressed", "blank")
+
+
+# ---------------------------------------------------------------- the demo's last words
+
+
+def telling_numbers(place: Workspace) -> list[str]:
+    """Three sentences that say most about the sample business, each with its counts."""
+    books = ask(place, "ops/telling_books.sql")[0]
+    people = ask(place, "ops/telling_customers.sql")[0]
+    steps = ask(place, "ops/telling_funnel.sql")
+    lines = [
+        f"{books['rows_in']:,} rows landed: {books['loaded']:,} loaded, {books['duplicate']:,} duplicates, "
+        f"{books['other']:,} conflicts, superseded, quarantined or blank; the books of {books['files']:,} files balance.",
+        f"{people['identifiers']:,} identifiers are {people['customers']:,} customers; "
+        f"{people['purchasers']:,} of them bought, {people['repeaters']:,} more than once.",
+    ]
+    if steps:
+        worst = steps[0]
+        lines.append(
+            f"The largest drop-off of '{worst['funnel']}' is before {worst['step_name']}: "
+            f"{worst['reached']:,} of {worst['reached_before']:,} customers go on."
+        )
+    return lines
+
+
+# ---------------------------------------------------------------- check
+
+
+def check(place: Workspace) -> dict[str, Any]:
+    """What a run would read: files, rows of a sample, missing fields, quarantine, and events that no stage rule maps."""
+    from pipelines.ingest import preview
+    from transforms.stages import unmapped_share
+
+    configuration = place.configuration
+    previews = preview(place.landing, configuration.sources, journey=configuration.journey)
+    sampled = [item.events for item in previews if item.events.height]
+    events = pl.concat(sampled, how="diagonal").lazy() if sampled else pl.LazyFrame()
+    return {
+        "workspace": str(place.root),
+        "configuration": configuration.version,
+        "sources": [item.summary() for item in previews],
+        "unmapped": unmapped_share(events, journey=configuration.journey) if sampled else None,
+        "problems": [problem for item in previews for problem in item.problems],
+    }
+
+
+def print_check(findings: dict[str, Any], out: Console) -> None:
+    """Print a check for somebody who is setting up a workspace."""
+    out.print(f"Configuration of {findings['workspace']} is valid (version {findings['configuration']}).", markup=False)
+    for source in findings["sources"]:
+        out.print(f"Source {source['source']}: {source['files']} files, {source['rows_sampled']:,} rows sampled", markup=False)
+        for missing in source["missing"]:
+            out.print(f"  missing: {missing}", markup=False)
+        for reason, rows in source["quarantine"].items():
+            out.print(f"  would be quarantined: {rows:,} rows, {reason}", markup=False)
+    if findings["unmapped"]:
+        share = findings["unmapped"]
+        out.print(f"No stage rule maps {share['n']:,} of {share['d']:,} sampled events"
+                  f"{': ' + ', '.join(share['events']) if share['events'] else ''}", markup=False)  # fmt: skip
+    for problem in findings["problems"]:
+        out.print(f"Problem: {problem}", markup=False)
+
+
+# ---------------------------------------------------------------- JSON
+
+
+def json_ready(value: Any) -> Any:
+    """A value as JSON can hold it: instants as ISO 8601 UTC with Z, days as dates, exact decimals as numbers."""
+    if isinstance(value, dict):
+        return {str(key): json_ready(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_ready(item) for item in value]
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, float) and value != value:
+        return None
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return str(value)

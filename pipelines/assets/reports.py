@@ -1,0 +1,44 @@
+"""Report assets: the site that product teams open, and the moment at which everything becomes public."""
+
+import dagster as dg
+
+from pipelines.catalog import WRITER_POOL, asset_key
+from pipelines.night import Night
+from pipelines.publish import publish_site, publish_warehouse, stage_site
+from pipelines.report_inputs import REPORT_TABLES, manifest, report_day, report_tables, run_record, site_facts
+from pipelines.warehouse import insert
+from reports.site import build_site
+from transforms.contracts import OPS_RUNS
+
+
+@dg.asset(
+    key=dg.AssetKey(["reports", "site"]),
+    group_name="reports",
+    description="The report site: an overview, a page per funnel, the stages, and the quality of the data.",
+    kinds={"plotly"},
+    deps=[asset_key(name) for name in REPORT_TABLES],
+    pool=WRITER_POOL,
+)
+def site(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
+    """Draw the pages, and keep them until they are published."""
+    pages = build_site(report_tables(night), journey=night.journey, facts=site_facts(night))
+    stage_site(pages, night.workspace.staged_site)
+    night.store("ops.report_manifest", manifest(pages))
+    return dg.MaterializeResult(metadata={"pages": len(pages), "bytes": sum(map(len, pages.values()))})
+
+
+@dg.asset(
+    key=dg.AssetKey(["reports", "published"]),
+    group_name="reports",
+    description="The warehouse and the report site as people see them: swapped in whole, by rename.",
+    kinds={"duckdb"},
+    deps=[site, asset_key("core.customer_segments")],
+    pool=WRITER_POOL,
+)
+def published(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
+    """Publish what this run made."""
+    with night.warehouse.writing() as connection:
+        insert(connection, OPS_RUNS, run_record(night))
+    publish_warehouse(night.workspace.build_file, night.workspace.published)
+    overview = publish_site(night.workspace.staged_site, night.workspace.reports, report_day(night))
+    return dg.MaterializeResult(metadata={"overview": str(overview), "warehouse": str(night.workspace.published)})

@@ -1,0 +1,247 @@
+"""The command line: every command answers in a second or shows what it is doing, and leaves a clear exit status.
+
+0 fine; 1 what landed, or a check, is wrong; 2 the command or the configuration is wrong.
+Dagster is imported by the commands that run the night, and by no other.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from pipelines import answers
+from pipelines.settings import ConfigurationError, DataError, Workspace, preset_names, workspace_at
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+app = typer.Typer(
+    name="journeys",
+    help="Customer-journey analytics: from landed files to a warehouse and a report that people can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option("--workspace", "-w", help="The workspace; else JOURNEYS_WORKSPACE, else data/ of the checkout."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer with JSON.")]
+
+
+def reported(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn the product's own errors into a message and an exit status."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except ConfigurationError as error:
+            err.print(f"error: {error}", markup=False)
+            raise typer.Exit(2) from error
+        except DataError as error:
+            err.print(f"error: {error}", markup=False)
+            raise typer.Exit(1) from error
+
+    return run
+
+
+@app.command()
+@reported
+def demo(
+    events: Annotated[int, typer.Option(min=1_000, help="About how many web events to make up.")] = 200_000,
+    seed: Annotated[int, typer.Option(help="Another seed, another business.")] = 1,
+    days: Annotated[int, typer.Option(min=35, help="How many days of history.")] = 180,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Make up a sample business, run the night on it, and say where the report and the warehouse lie."""
+    from pipelines.demo import prepare_demo
+
+    chosen = workspace or workspace_at(None).root / "demo"
+    place = prepare_demo(chosen, events=events, seed=seed, days=days, say=out.print)
+    run_night(place)
+    for line in answers.telling_numbers(place):
+        out.print(line, markup=False)
+    print_where(place)
+
+
+@app.command()
+@reported
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where the workspace is to be made.")],
+    preset: Annotated[str, typer.Option(help="ecommerce, saas, b2b or support.")] = "ecommerce",
+) -> None:
+    """Make a workspace: journey.yaml, landing/ and .env."""
+    from pipelines.demo import make_workspace
+
+    made = make_workspace(folder, preset=preset)
+    out.print(f"Made {made.root} with the preset {preset} ({', '.join(preset_names())} are there).", markup=False)
+    out.print("Next: put files under landing/, name them under `sources:` in journey.yaml, then", markup=False)
+    out.print(f"  journeys check --workspace {folder}\n  journeys run --workspace {folder}", markup=False)
+
+
+@app.command()
+@reported
+def check(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Validate the configuration and the sources without loading anything."""
+    findings = answers.check(workspace_at(workspace))
+    print_json(findings) if as_json else answers.print_check(findings, out)
+    if findings["problems"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+@reported
+def sample(
+    events: Annotated[int, typer.Option(min=1_000, help="About how many web events.")] = 200_000,
+    seed: Annotated[int, typer.Option(help="Same seed, same files.")] = 1,
+    days: Annotated[int, typer.Option(min=35, help="How many days of history.")] = 180,
+    no_stories: Annotated[bool, typer.Option("--no-stories", help="Plant no incidents.")] = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Write a sample business, with its ground truth, into a workspace."""
+    from pipelines.sample import generate
+
+    place = workspace_at(workspace)
+    made = generate(place.root, events=events, seed=seed, days=days, stories=not no_stories)
+    out.print(f"{made}", markup=False)
+
+
+@app.command()
+@reported
+def run(workspace: WorkspaceOption = None) -> None:
+    """Run the night: read what landed, rebuild, check, publish the warehouse and the report site."""
+    place = workspace_at(workspace)
+    run_night(place)
+    print_where(place)
+
+
+@app.command()
+@reported
+def report(workspace: WorkspaceOption = None) -> None:
+    """Draw the report site again from the warehouse as it stands."""
+    place = workspace_at(workspace)
+    run_night(place, only="reports")
+    print_where(place)
+
+
+@app.command()
+@reported
+def funnel(
+    name: Annotated[str | None, typer.Argument(help="A funnel of journey.yaml.")] = None,
+    from_day: Annotated[str | None, typer.Option("--from", help="First day of entry, such as 2026-01-01.")] = None,
+    to_day: Annotated[str | None, typer.Option("--to", help="Last day of entry.")] = None,
+    breakdown: Annotated[list[str] | None, typer.Option(help="A property that splits the funnel.")] = None,
+    spec: Annotated[Path | None, typer.Option(help="A funnel entry in a YAML file, instead of a name.")] = None,
+    events: Annotated[Path | None, typer.Option(help="Events as NDJSON, for --spec.")] = None,
+    attempts: Annotated[bool, typer.Option("--attempts", help="List every attempt.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a funnel: of the warehouse by name, or of a plain file of events by specification."""
+    if (spec is None) != (events is None):
+        raise ConfigurationError("--spec and --events go together")
+    if spec is not None and events is not None:
+        if name or from_day or to_day or breakdown:
+            raise ConfigurationError("with --spec, the range and the breakdowns stand in the specification")
+        from pipelines.funnel_file import answer_from_file
+
+        answer: Any = answer_from_file(spec, events, with_attempts=attempts)
+    elif name is None:
+        raise ConfigurationError("name a funnel of journey.yaml, or give --spec and --events")
+    else:
+        answer = answers.funnel(
+            workspace_at(workspace), name, from_day=from_day, to_day=to_day, breakdowns=breakdown or [], attempts=attempts
+        )
+    if as_json:
+        print_json(answer)
+    else:
+        for item in answer if isinstance(answer, list) else [answer]:
+            answers.print_funnel(item, out)
+
+
+@app.command()
+@reported
+def sql(
+    query: Annotated[str, typer.Argument(help="DuckDB SQL, on the published warehouse.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Query the published warehouse; the query can touch nothing else."""
+    columns, rows = answers.sql(workspace_at(workspace), query)
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        print_rows(columns, rows)
+
+
+@app.command()
+@reported
+def status(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Say how the last night went: books, freshness, what could not be read."""
+    state = answers.status(workspace_at(workspace))
+    print_json(state) if as_json else answers.print_status(state, out)
+
+
+@app.command()
+@reported
+def dictionary(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Print the data dictionary: every table and column with its sentence, as Markdown."""
+    from pipelines.dictionary import dictionary_markdown, dictionary_tables
+
+    if as_json:
+        print_json(dictionary_tables())
+    else:
+        sys.stdout.write(dictionary_markdown())
+
+
+def run_night(place: Workspace, *, only: str | None = None) -> None:
+    """Run the night in process, a line a step; exit 1 when something could not be read or a check failed."""
+    from pipelines.run import run_in_process
+
+    problems = run_in_process(place, only=only, say=lambda line: out.print(line, markup=False))
+    for problem in problems:
+        err.print(f"error: {problem}", markup=False)
+    if problems:
+        raise typer.Exit(1)
+
+
+def print_where(place: Workspace) -> None:
+    """Say where the report and the warehouse lie."""
+    out.print(f"Report     {place.reports / 'latest' / 'index.html'}", markup=False)
+    out.print(f"Warehouse  {place.published}", markup=False)
+
+
+def print_json(answer: Any) -> None:
+    """Print an answer as JSON."""
+    sys.stdout.write(json.dumps(answers.json_ready(answer), indent=2, ensure_ascii=False) + "\n")
+
+
+def print_rows(columns: list[str], rows: list[tuple[Any, ...]]) -> None:
+    """Print rows as a table; tab-separated when nobody is looking."""
+    if not out.is_terminal:
+        for line in (columns, *rows):
+            sys.stdout.write("\t".join("" if value is None else str(value) for value in line) + "\n")
+        return
+    table = RichTable(*columns)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    out.print(table)
+
+
+def main() -> None:
+    """Entry point of the `journeys` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

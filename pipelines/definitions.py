@@ -1,0 +1,50 @@
+"""The table of contents, in order of data flow: what Dagster sees."""
+
+import dagster as dg
+
+from pipelines.assets import core, mart, raw, reports
+from pipelines.checks import checks
+from pipelines.night import Night
+from pipelines.schedules import nightly, nightly_schedule
+from pipelines.sensors import landing_sensor
+from pipelines.settings import workspace_at
+
+assets = [
+    raw.landed,
+    raw.balances,
+    raw.settings,
+    core.identity,
+    core.events,
+    core.sessions,
+    core.entries,
+    core.session_touches,
+    core.customers,
+    core.segments,
+    core.funnels,
+    mart.funnel_entrants,
+    mart.conversion_of_stages,
+    mart.transitions,
+    mart.credit,
+    mart.weekly_retention,
+    mart.key_figures,
+    mart.views,
+    reports.site,
+    reports.published,
+]
+
+
+@dg.resource(description="The workspace that JOURNEYS_WORKSPACE names, else data/ of the checkout.")
+def night_of_the_workspace(_context: dg.InitResourceContext) -> Night:
+    """A fresh night for each run."""
+    return Night(workspace_at(None))
+
+
+defs = dg.Definitions(
+    assets=assets,
+    asset_checks=checks,
+    jobs=[nightly],
+    schedules=[nightly_schedule],
+    sensors=[landing_sensor],
+    resources={"night": night_of_the_workspace},
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,71 @@
+"""Workspaces: made empty with a preset, or filled with the sample business."""
+
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from pipelines.sample import SAMPLE_JOURNEY, generate
+from pipelines.settings import KEY_VARIABLE, ConfigurationError, DataError, Workspace, preset_file
+
+DEMO_KEY = "sample-business-only-not-a-secret"
+STARTER = """# The customer journey of your business. Everything of the preset can be replaced by writing it here.
+preset: {preset}
+name: My business
+time_zone: UTC
+currency: USD
+own_hosts: [www.example.com]
+
+# Where events come from: files below landing/. See docs/sources.md for every key.
+sources: {{}}
+#  web: {{format: segment, files: "web/**/*.ndjson*"}}
+#  orders:
+#    format: csv
+#    kind: crm
+#    files: "orders/*.csv*"
+#    fields:
+#      event_id: order_id
+#      event: {{value: order_placed}}
+#      occurred_at: {{from: ordered_at, time_zone: UTC}}
+#      user_id: customer
+#      value: total
+"""
+
+
+def make_workspace(folder: Path, *, preset: str) -> Workspace:
+    """Make a workspace with a preset: journey.yaml, landing/, .env with a fresh key, .env.example.
+
+    Raises ConfigurationError for an unknown preset, or a folder that already holds a journey.yaml.
+    """
+    preset_file(preset)
+    place = Workspace(folder.resolve())
+    if place.journey_file.exists():
+        raise ConfigurationError(f"{place.journey_file} exists; choose another folder, or edit that file")
+    place.landing.mkdir(parents=True, exist_ok=True)
+    place.journey_file.write_text(STARTER.format(preset=preset), encoding="utf-8")
+    write_key(place, secrets.token_hex(32))
+    (place.root / ".env.example").write_text(f"{KEY_VARIABLE}=a-long-random-text\n", encoding="utf-8")
+    return place
+
+
+def prepare_demo(folder: Path, *, events: int, seed: int, days: int, say: Callable[[str], None]) -> Workspace:
+    """Fill a workspace with the sample business, from nothing.
+
+    Raises DataError when the folder holds something that the demo did not make.
+    """
+    place = Workspace(folder.resolve())
+    place.root.mkdir(parents=True, exist_ok=True)
+    say(f"Making up a business of about {events:,} web events over {days} days (seed {seed}) in {place.root}")
+    generate(place.root, events=events, seed=seed, days=days, stories=True)
+    for leftover in (place.published.parent, place.reports, place.landing / "_journal"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    shutil.copyfile(SAMPLE_JOURNEY, place.journey_file)
+    write_key(place, DEMO_KEY)
+    return place
+
+
+def write_key(place: Workspace, key: str) -> None:
+    """Write the key for personal values into the workspace's .env, readable by its owner alone."""
+    file = place.root / ".env"
+    file.write_text(f"{KEY_VARIABLE}={key}\n", encoding="utf-8")
+    file.chmod(0o600)

@@ -1,0 +1,112 @@
+"""Report inputs: what the report site is given, and what a run says of itself."""
+
+import hashlib
+import re
+from datetime import UTC, date, datetime
+from html import unescape
+from importlib.metadata import PackageNotFoundError, version
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from pipelines.night import Night
+from pipelines.warehouse import sql_files, sql_text
+from reports.site import SiteFacts
+from transforms.contracts import OPS_REPORT_MANIFEST, OPS_RUNS
+
+STORED = (
+    "core.funnel_definitions",
+    "mart.funnel_entrants",
+    "mart.funnel_entrant_groups",
+    "mart.stage_conversion",
+    "mart.stage_transitions",
+    "mart.kpis",
+    "mart.retention",
+    "ops.balances",
+    "ops.failed_files",
+)
+VIEWS = tuple(f"mart.{path.stem}" for path in sql_files("mart"))
+REPORT_TABLES = (*STORED, "mart.attribution", *VIEWS)
+
+
+def report_tables(night: Night) -> dict[str, pl.DataFrame]:
+    """The frames that the site is drawn from, by the name of their table; attribution as its totals."""
+    tables = {name: night.warehouse.read(name) for name in (*STORED, *VIEWS)}
+    return {**tables, "mart.attribution": night.warehouse.query(sql_text("ops/attribution_totals.sql"))}
+
+
+def site_facts(night: Night) -> SiteFacts:
+    """What the pages say of the data behind them."""
+    totals = night.warehouse.query(sql_text("ops/run_totals.sql")).row(0, named=True)
+    return SiteFacts(
+        data_version=data_version(night),
+        configuration_version=night.configuration.version,
+        product_version=product_version(),
+        horizon=night.stage_horizon(),
+        day=report_date(night),
+        rows_in=totals["rows_in"],
+        loaded=totals["loaded"],
+        quarantined=totals["quarantined"],
+        failed_files=night.warehouse.read("ops.failed_files")["path"].to_list(),
+    )
+
+
+def report_day(night: Night) -> str:
+    """The day that a report is about: that of the horizon in the report time zone; 'empty' when nothing happened."""
+    day = report_date(night)
+    return day.isoformat() if day else "empty"
+
+
+def report_date(night: Night) -> date | None:
+    """The day of the horizon in the report time zone; None when nothing happened."""
+    horizon = night.stage_horizon()
+    return horizon.astimezone(ZoneInfo(night.journey.time_zone)).date() if horizon else None
+
+
+def run_record(night: Night) -> pl.DataFrame:
+    """One row of OPS_RUNS: how this run went, and what it leaves behind."""
+    totals = night.warehouse.query(sql_text("ops/run_totals.sql")).row(0, named=True)
+    failed = night.warehouse.read("ops.failed_files").rows(named=True)
+    row = {
+        "run_id": night.run_id,
+        "started_at": night.started_at,
+        "ended_at": datetime.now(UTC),
+        "status": "partial" if failed else "ok",
+        "files_loaded": night.loaded["files"],
+        "rows_in": night.loaded["rows"],
+        "events": totals["events"],
+        "customers": totals["customers"],
+        "data_version": data_version(night),
+        "configuration_version": night.configuration.version,
+        "product_version": product_version(),
+        "message": "; ".join(f"{item['path']}: {item['problem']}" for item in failed) or None,
+    }
+    return pl.DataFrame([row], schema=OPS_RUNS.schema)
+
+
+def manifest(pages: dict[str, bytes]) -> pl.DataFrame:
+    """The pages of a site as rows of OPS_REPORT_MANIFEST, in order of name."""
+    rows = [
+        {"page": name, "title": title(content), "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in sorted(pages.items())
+    ]
+    return pl.DataFrame(rows, schema=OPS_REPORT_MANIFEST.schema)
+
+
+def title(page: bytes) -> str | None:
+    """The title of an HTML page; None for other files."""
+    found = re.search(rb"<title>(.*?)</title>", page[:10_000], re.DOTALL)
+    return unescape(found[1].decode()).strip() if found else None
+
+
+def data_version(night: Night) -> str:
+    """Hash of the set of loaded rows."""
+    return str(night.warehouse.query(sql_text("ops/data_version.sql")).item())
+
+
+def product_version() -> str:
+    """The version of the installed product."""
+    try:
+        return version("journeys")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,55 @@
+"""Run: the nightly job in this process, for the command line, the demo and the tests."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+
+from pipelines.definitions import assets, checks, defs
+from pipelines.night import Night
+from pipelines.settings import DataError, Workspace
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def run_in_process(place: Workspace, *, only: str | None, say: Callable[[str], None]) -> list[str]:
+    """Run the night, or one asset group of it, and say each table as it is written.
+
+    Returns what went wrong without stopping the run (files that could not be read).
+    Raises ConfigurationError and DataError as they come, and DataError when a check fails.
+    """
+    night = Night(place, say=say)
+    night.configuration  # noqa: B018  (a wrong configuration is told before anything runs)
+    selection = dg.AssetSelection.groups(only) if only else dg.AssetSelection.all()
+    job = dg.define_asset_job("nightly", selection=selection, executor_def=dg.in_process_executor)
+    with instance() as home:
+        definitions = dg.Definitions(
+            assets=assets, asset_checks=[] if only else checks, jobs=[job], resources={"night": night}
+        )
+        result = definitions.resolve_job_def("nightly").execute_in_process(
+            instance=home, run_config=QUIET, raise_on_error=False
+        )
+    if not result.success:
+        raise failure_of(result)
+    return [f"{row['path']}: {row['problem']}" for row in night.warehouse.read("ops.failed_files").rows(named=True)]
+
+
+def instance() -> Any:
+    """Dagster's own storage where DAGSTER_HOME names it, so that the UI shows the run; else one that is forgotten."""
+    return dg.DagsterInstance.get() if os.environ.get("DAGSTER_HOME") else dg.DagsterInstance.ephemeral()
+
+
+def failure_of(result: dg.ExecuteInProcessResult) -> Exception:
+    """The first error of a failed run, as the person who must act should read it."""
+    for evaluation in result.get_asset_check_evaluations():
+        if not evaluation.passed and evaluation.blocking:
+            rows = evaluation.metadata.get("offending_rows")
+            name = f"{'.'.join(evaluation.asset_key.path)}: {evaluation.check_name}"
+            return DataError(f"check failed, nothing was published: {name} ({rows.value if rows else '?'} offending rows)")
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            cause = error.cause if error and error.cause else error
+            return DataError(f"{event.step_key}: {cause.message.strip() if cause else 'failed'}")
+    return DataError("the run failed; see Dagster's log")

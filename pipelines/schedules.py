@@ -1,0 +1,20 @@
+"""Schedules: when the night begins."""
+
+import os
+
+import dagster as dg
+
+nightly = dg.define_asset_job(
+    "nightly",
+    selection=dg.AssetSelection.all(),
+    description="From what landed to the published warehouse and the report site.",
+    executor_def=dg.in_process_executor,
+)
+
+nightly_schedule = dg.ScheduleDefinition(
+    name="every_night",
+    job=nightly,
+    cron_schedule=os.environ.get("JOURNEYS_SCHEDULE", "0 2 * * *"),
+    execution_timezone=os.environ.get("JOURNEYS_SCHEDULE_TIME_ZONE", "UTC"),
+    description="At two in the morning, unless JOURNEYS_SCHEDULE (cron) and JOURNEYS_SCHEDULE_TIME_ZONE say otherwise.",
+)

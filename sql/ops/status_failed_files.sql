@@ -1,0 +1,3 @@
+-- Files that the last run could not read.
+FROM ops.failed_files
+ORDER BY path

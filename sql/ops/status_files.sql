@@ -1,0 +1,3 @@
+-- The books of each file.
+FROM ops.balances
+ORDER BY source, path
