@@ -1,0 +1,91 @@
+"""Settings: a mistake in journey.yaml is told with file, line, what is wrong and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.settings import ConfigurationError, DataError, Document, Workspace, read_configuration, read_funnels
+
+
+def written(folder: Path, text: str, name: str = "journey.yaml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problem(path: Path) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        read_configuration(path)
+    return str(caught.value)
+
+
+def test_an_unknown_key_is_told_with_its_line_and_the_nearest_key(tmp_path: Path) -> None:
+    message = problem(written(tmp_path, "name: Shop\nsessions:\n  timeot: 30m\n"))
+
+    assert f"{tmp_path / 'journey.yaml'}, line 3: sessions: unknown key 'timeot' (did you mean 'timeout'?)" in message
+
+
+def test_a_wrong_value_is_told_with_its_line_and_what_would_be_right(tmp_path: Path) -> None:
+    message = problem(written(tmp_path, "sessions:\n  timeout: soon\n"))
+
+    assert "line 2: sessions.timeout: expected a duration such as 30m" in message
+
+
+def test_a_funnel_that_uses_an_unknown_stage_names_the_stages(tmp_path: Path) -> None:
+    text = "stages: [{name: visit}, {name: buy}]\nfunnels: [{name: f, steps: [{stage: visit}, {stage: pay}]}]\n"
+
+    message = problem(written(tmp_path, text))
+
+    assert "funnel 'f' uses the stage 'pay', but the journey only has: visit, buy" in message
+
+
+def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
+    assert "line 2: the key 'name' is given twice" in problem(written(tmp_path, "name: a\nname: b\n"))
+
+
+def test_a_yaml_tag_runs_nothing(tmp_path: Path) -> None:
+    assert "not valid YAML" in problem(written(tmp_path, "name: !!python/object/apply:os.system [exit]\n"))
+
+
+def test_a_file_that_is_a_list_is_refused(tmp_path: Path) -> None:
+    assert "expected keys such as `stages:`" in problem(written(tmp_path, "- a\n"))
+
+
+def test_a_key_of_the_file_replaces_the_presets(tmp_path: Path) -> None:
+    configuration = read_configuration(written(tmp_path, "preset: ecommerce\nname: Shoes\nfunnels: []\n"))
+
+    assert configuration.journey.name == "Shoes"
+    assert configuration.journey.funnels == ()
+    assert configuration.journey.stage_names[0] == "awareness"
+
+
+def test_an_unknown_preset_names_the_presets(tmp_path: Path) -> None:
+    assert "there are: b2b, ecommerce, saas, support" in problem(written(tmp_path, "preset: shop\n"))
+
+
+def test_the_version_changes_with_a_rule_and_not_with_the_engine(tmp_path: Path) -> None:
+    plain = read_configuration(written(tmp_path, "name: a\n")).version
+
+    assert read_configuration(written(tmp_path, "name: a\nengine: {memory: 1GB}\n")).version == plain
+    assert read_configuration(written(tmp_path, "name: a\nsessions: {timeout: 10m}\n")).version != plain
+
+
+def test_a_specification_may_be_one_funnel_or_a_list(tmp_path: Path) -> None:
+    one = written(tmp_path, "name: f\nsteps: [{event: a}]\n", "one.yaml")
+    many = written(tmp_path, "- {name: f, steps: [{event: a}]}\n", "many.yaml")
+
+    assert read_funnels(one)[1] is False
+    assert read_funnels(many)[1] is True
+
+
+def test_a_missing_key_for_personal_values_says_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JOURNEYS_HMAC_KEY", raising=False)
+
+    with pytest.raises(DataError, match="openssl rand -hex 32"):
+        _ = Workspace(tmp_path).hmac_key
+
+
+def test_lines_are_known_for_nested_places(tmp_path: Path) -> None:
+    document = Document.read(written(tmp_path, "a:\n  - b: 1\n    c: 2\n"))
+
+    assert document.lines[("a", 0, "c")] == 3

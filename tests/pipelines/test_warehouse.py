@@ -1,0 +1,141 @@
+"""The warehouse: tables of the contracts, whole transactions, and a published copy that nobody can write."""
+
+import os
+import stat
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipelines.publish import publish_site, publish_warehouse, stage_site
+from pipelines.settings import ConfigurationError, DataError
+from pipelines.warehouse import Warehouse, open_published, query_rows
+from transforms.contracts import CORE_CUSTOMER_SEGMENTS, RAW_QUARANTINE, TABLES, ContractError
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse(tmp_path / "build" / "build.duckdb", memory="1GB")
+
+
+def members(*customers: str) -> pl.DataFrame:
+    return pl.DataFrame({"segment": ["buyers"] * len(customers), "customer_id": list(customers)})
+
+
+def test_every_contract_is_a_table_with_its_types_and_comments(warehouse: Warehouse) -> None:
+    for table in TABLES.values():
+        assert dict(warehouse.read(table.name).schema) == table.schema, table.name
+    silent = "SELECT table_name FROM duckdb_columns() WHERE NOT internal AND comment IS NULL AND schema_name <> 'main'"
+    assert warehouse.query(silent).is_empty()
+
+
+def test_a_frame_that_breaks_its_contract_is_refused_and_nothing_changes(warehouse: Warehouse) -> None:
+    warehouse.replace(CORE_CUSTOMER_SEGMENTS.name, members("ann"))
+
+    with pytest.raises(ContractError, match="customer_id: expected String"):
+        warehouse.replace(CORE_CUSTOMER_SEGMENTS.name, pl.DataFrame({"segment": ["buyers"]}))
+
+    assert warehouse.read(CORE_CUSTOMER_SEGMENTS.name)["customer_id"].to_list() == ["ann"]
+
+
+def test_a_transaction_that_fails_leaves_no_trace(warehouse: Warehouse) -> None:
+    with pytest.raises(RuntimeError), warehouse.writing() as connection:
+        connection.execute("INSERT INTO core.customer_segments VALUES ('buyers', 'ann')")
+        raise RuntimeError("killed")
+
+    assert warehouse.read("core.customer_segments").is_empty()
+
+
+def test_the_published_copy_leaves_out_quarantined_text(warehouse: Warehouse, tmp_path: Path) -> None:
+    row = {**dict.fromkeys(RAW_QUARANTINE.schema), "file_id": "f", "row": 1, "raw_text": "secret"}
+    warehouse.replace("raw.quarantine", pl.DataFrame([row], schema=RAW_QUARANTINE.schema))
+
+    publish_warehouse(warehouse.path, tmp_path / "live.duckdb")
+
+    with open_published(tmp_path / "live.duckdb") as live:
+        assert query_rows(live, "SELECT file_id, raw_text FROM raw.quarantine")[1] == [("f", None)]
+    assert b"secret" not in (tmp_path / "live.duckdb").read_bytes()
+
+
+def test_a_reader_keeps_the_old_copy_and_the_next_one_sees_the_new(warehouse: Warehouse, tmp_path: Path) -> None:
+    live = tmp_path / "live.duckdb"
+    warehouse.replace("core.customer_segments", members("ann"))
+    publish_warehouse(warehouse.path, live)
+    reader = open_published(live)
+    warehouse.replace("core.customer_segments", members("ann", "bob"))
+
+    publish_warehouse(warehouse.path, live)
+
+    assert query_rows(reader, "SELECT count(*) FROM core.customer_segments")[1] == [(1,)]
+    reader.close()
+    with open_published(live) as later:
+        assert query_rows(later, "SELECT count(*) FROM core.customer_segments")[1] == [(2,)]
+
+
+def test_the_published_copy_carries_views_macros_and_comments(warehouse: Warehouse, tmp_path: Path) -> None:
+    with warehouse.opened():
+        pass
+    publish_warehouse(warehouse.path, tmp_path / "live.duckdb")
+
+    with open_published(tmp_path / "live.duckdb") as live:
+        assert query_rows(live, "SELECT count(*) FROM mart.funnel_steps")[1] == [(0,)]
+        assert query_rows(live, "SELECT rate(1, 4)")[1] == [(0.25,)]
+        uncommented = "SELECT view_name FROM duckdb_views() WHERE NOT internal AND comment IS NULL"
+        assert query_rows(live, uncommented)[1] == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "CREATE TABLE core.x AS SELECT 1",
+        "DELETE FROM core.events",
+        "FROM read_text('/etc/hostname')",
+        "FROM read_csv('/etc/passwd')",
+        "COPY (SELECT 1) TO 'x.csv'",
+        "ATTACH 'other.duckdb'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "SET memory_limit = '1TB'",
+    ],
+)
+def test_a_query_on_the_published_copy_can_touch_nothing_else(query: str, warehouse: Warehouse, tmp_path: Path) -> None:
+    with warehouse.opened():
+        pass
+    publish_warehouse(warehouse.path, tmp_path / "live.duckdb")
+
+    with open_published(tmp_path / "live.duckdb") as live, pytest.raises(ConfigurationError, match="refused"):
+        query_rows(live, query)
+
+
+def test_the_published_file_is_read_only(warehouse: Warehouse, tmp_path: Path) -> None:
+    with warehouse.opened():
+        pass
+    publish_warehouse(warehouse.path, tmp_path / "live.duckdb")
+
+    assert stat.S_IMODE(os.stat(tmp_path / "live.duckdb").st_mode) == 0o444
+
+
+def test_a_build_file_that_is_no_database_says_that_it_can_be_deleted(tmp_path: Path) -> None:
+    broken = tmp_path / "build.duckdb"
+    broken.write_bytes(b"x" * 5000)
+
+    with pytest.raises(DataError, match="delete it"):
+        Warehouse(broken).query("SELECT 1")
+
+
+def test_no_published_warehouse_yet_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="journeys run"):
+        open_published(tmp_path / "journeys.duckdb")
+
+
+def test_a_site_is_swapped_in_whole(tmp_path: Path) -> None:
+    stage_site({"index.html": b"old", "gone.html": b"x"}, tmp_path / "staged")
+    publish_site(tmp_path / "staged", tmp_path / "reports", "2026-01-01")
+    stage_site({"index.html": b"new", "assets/site.css": b"c"}, tmp_path / "staged")
+
+    index = publish_site(tmp_path / "staged", tmp_path / "reports", "2026-01-02")
+
+    assert index.read_bytes() == b"new"
+    assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == ["2026-01-01", "2026-01-02", "latest"]
+    assert sorted(path.name for path in index.parent.iterdir()) == ["assets", "index.html"]
+    assert (tmp_path / "reports" / "2026-01-01" / "gone.html").exists()
