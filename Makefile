@@ -6,7 +6,7 @@ PYTHON ?= python3
 EVENTS ?= 200000
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: demo test test-all ui lint types bench clean
+.PHONY: demo test ui lint types docs bench clean
 
 demo: $(VENV)/.ready
 	@$(BIN)/journeys demo --events $(EVENTS)
@@ -24,6 +24,9 @@ lint: $(VENV)/.ready
 
 types: $(VENV)/.ready
 	@$(BIN)/mypy
+
+docs: $(VENV)/.ready
+	@$(BIN)/python -m pipelines.dictionary docs
 
 bench: $(VENV)/.ready
 	@$(BIN)/python benchmarks/night.py

@@ -1,6 +1,5 @@
 """Answers: what the commands say, read from the published warehouse or the configuration."""
 
-from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
@@ -9,10 +8,10 @@ from typing import Any
 import polars as pl
 from pydantic import ValidationError
 from rich.console import Console
-
-from pipelines.settings import ConfigurationError, DataError, Workspace
-from pipelines.warehouse import open_published, query_rows, sql_text
 from transforms.funnels import columns_needed, funnel_answer, funnel_entrant_groups, funnel_entrants
+
+from pipelines.settings import ConfigurationError, Workspace
+from pipelines.warehouse import open_published, query_rows, sql_text
 from transforms.journey import Funnel, Journey
 
 TELLING = {
@@ -50,7 +49,9 @@ def funnel(
         events = connection.sql("FROM core.events").select(*columns).pl().lazy()
         horizon = stated[0][0]
         refuse_unknown_properties(events, asked)
-        entrants = funnel_entrants(events, asked, horizon=horizon, session_timeout=place.configuration.journey.sessions.timeout).collect()
+        entrants = funnel_entrants(
+            events, asked, horizon=horizon, session_timeout=place.configuration.journey.sessions.timeout
+        ).collect()
         groups = funnel_entrant_groups(events, entrants.lazy(), asked, horizon=horizon).collect()
     return funnel_answer(entrants, groups, asked, horizon=horizon, with_attempts=attempts)
 
@@ -78,7 +79,9 @@ def asked_funnel(
     try:
         asked = Funnel.model_validate(said)
     except ValidationError as error:
-        raise ConfigurationError("; ".join(item["msg"].removeprefix("Value error, ") for item in error.errors())) from error
+        raise ConfigurationError(
+            "; ".join(item["msg"].removeprefix("Value error, ") for item in error.errors())
+        ) from error
     if isinstance(asked.from_, date) and isinstance(asked.to, date) and str(asked.from_) > str(asked.to):
         raise ConfigurationError(f"--from {asked.from_} lies after --to {asked.to}")
     return asked
@@ -174,8 +177,9 @@ def telling_numbers(place: Workspace) -> list[str]:
 
 def check(place: Workspace) -> dict[str, Any]:
     """What a run would read: files, rows of a sample, missing fields, quarantine, and events that no stage rule maps."""
-    from pipelines.ingest import preview
     from transforms.stages import unmapped_share
+
+    from pipelines.ingest import preview
 
     configuration = place.configuration
     previews = preview(place.landing, configuration.sources, journey=configuration.journey)
@@ -194,7 +198,9 @@ def print_check(findings: dict[str, Any], out: Console) -> None:
     """Print a check for somebody who is setting up a workspace."""
     out.print(f"Configuration of {findings['workspace']} is valid (version {findings['configuration']}).", markup=False)
     for source in findings["sources"]:
-        out.print(f"Source {source['source']}: {source['files']} files, {source['rows_sampled']:,} rows sampled", markup=False)
+        out.print(
+            f"Source {source['source']}: {source['files']} files, {source['rows_sampled']:,} rows sampled", markup=False
+        )
         for missing in source["missing"]:
             out.print(f"  missing: {missing}", markup=False)
         for reason, rows in source["quarantine"].items():

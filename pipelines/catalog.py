@@ -20,9 +20,7 @@ def asset_key(name: str) -> dg.AssetKey:
     return dg.AssetKey(name.split("."))
 
 
-def table_asset(
-    *names: str, deps: Sequence[str] = ()
-) -> Callable[[Callable[[Night], Rows]], dg.AssetsDefinition]:
+def table_asset(*names: str, deps: Sequence[str] = ()) -> Callable[[Callable[[Night], Rows]], dg.AssetsDefinition]:
     """Make a function that writes tables, and returns their row counts, into Dagster assets.
 
     The body says only which frames go into which transform; key, group, description, columns and pool are put on here.
@@ -36,7 +34,9 @@ def table_asset(
             specs=[table_spec(TABLES[name], [dep for dep in deps if dep not in inside]) for name in names],
             pool=WRITER_POOL,
         )
-        def run(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult[None]]:
+        def run(
+            context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]
+        ) -> Iterator[dg.MaterializeResult[None]]:
             begun = perf_counter()
             counts = function(night)
             seconds = perf_counter() - begun

@@ -160,7 +160,12 @@ def funnel(
         raise ConfigurationError("name a funnel of journey.yaml, or give --spec and --events")
     else:
         answer = answers.funnel(
-            workspace_at(workspace), name, from_day=from_day, to_day=to_day, breakdowns=breakdown or [], attempts=attempts
+            workspace_at(workspace),
+            name,
+            from_day=from_day,
+            to_day=to_day,
+            breakdowns=breakdown or [],
+            attempts=attempts,
         )
     if as_json:
         print_json(answer)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.sample import SAMPLE_JOURNEY, generate
-from pipelines.settings import KEY_VARIABLE, ConfigurationError, DataError, Workspace, preset_file
+from pipelines.settings import KEY_VARIABLE, ConfigurationError, Workspace, preset_file
 
 DEMO_KEY = "sample-business-only-not-a-secret"
 STARTER = """# The customer journey of your business. Everything of the preset can be replaced by writing it here.

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.definitions import assets, checks, defs
+from pipelines.definitions import assets, checks
 from pipelines.night import Night
 from pipelines.settings import DataError, Workspace
 
@@ -46,7 +46,9 @@ def failure_of(result: dg.ExecuteInProcessResult) -> Exception:
         if not evaluation.passed and evaluation.blocking:
             rows = evaluation.metadata.get("offending_rows")
             name = f"{'.'.join(evaluation.asset_key.path)}: {evaluation.check_name}"
-            return DataError(f"check failed, nothing was published: {name} ({rows.value if rows else '?'} offending rows)")
+            return DataError(
+                f"check failed, nothing was published: {name} ({rows.value if rows else '?'} offending rows)"
+            )
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error

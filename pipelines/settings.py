@@ -191,7 +191,9 @@ class Document:
         if self.data is None:
             return {}
         if not isinstance(self.data, dict):
-            raise ConfigurationError(f"{self.path}, line 1: expected keys such as `stages:`, found {type(self.data).__name__}")
+            raise ConfigurationError(
+                f"{self.path}, line 1: expected keys such as `stages:`, found {type(self.data).__name__}"
+            )
         return self.data
 
     def validate(self, model: type[Model], data: Any, *, hidden: str | None = None) -> Model:
@@ -202,7 +204,9 @@ class Document:
         try:
             return TypeAdapter(model).validate_python(data)
         except ValidationError as error:
-            problems = [self._problem(dict(item), hidden) for item in error.errors(include_url=False, include_input=True)]
+            problems = [
+                self._problem(dict(item), hidden) for item in error.errors(include_url=False, include_input=True)
+            ]
             raise ConfigurationError("\n".join(dict.fromkeys(problems))) from None
 
     def _problem(self, item: dict[str, Any], hidden: str | None) -> str:

@@ -109,7 +109,9 @@ class Warehouse:
             connection = duckdb.connect(str(self.path))
         except duckdb.IOException as error:
             if "lock" in str(error).lower():
-                raise DataError(f"{self.path} is being written by another run; wait for it to end, or stop it") from error
+                raise DataError(
+                    f"{self.path} is being written by another run; wait for it to end, or stop it"
+                ) from error
             raise DataError(
                 f"{self.path} cannot be opened ({error}); delete it: the next run builds it again from what landed"
             ) from error

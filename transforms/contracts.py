@@ -108,7 +108,11 @@ WEB_COLUMNS = (
     _c("utm_campaign", pl.String, "Campaign given by the address or the source."),
     _c("utm_term", pl.String, "Search or ad term given by the address or the source."),
     _c("utm_content", pl.String, "Ad variant given by the address or the source."),
-    _c("click_id", pl.String, "Name of the ad click parameter in the address (gclid, fbclid, msclkid, …), never its value."),
+    _c(
+        "click_id",
+        pl.String,
+        "Name of the ad click parameter in the address (gclid, fbclid, msclkid, …), never its value.",
+    ),
     _c("given_channel", pl.String, "Channel the source declares, where it is authoritative."),
     _c("device", pl.String, "Kind of device: desktop, mobile, tablet, …"),
     _c("browser", pl.String, "Browser family."),
@@ -175,7 +179,11 @@ RAW_ROW_OUTCOMES = Table(
         _c("outcome", pl.String, "blank, quarantined, suppressed, superseded, conflict, duplicate or loaded."),
         _c("row_key", KEY, "XXH3-64 of (source, row id); null for rows that could not be read."),
         _c("content", KEY, "XXH3-64 of the canonical fields: equal rows have equal content."),
-        _c("sort_at", pl.Int64, "What decides among rows of one key: corrected time, or minus the modification time (µs)."),
+        _c(
+            "sort_at",
+            pl.Int64,
+            "What decides among rows of one key: corrected time, or minus the modification time (µs).",
+        ),
     ),
 )
 
@@ -199,7 +207,12 @@ RAW_QUARANTINE = Table(
     ),
 )
 
-RAW_WEB_EVENTS = Table("raw.web_events", "Web events as read from the sources, typed, one row per event key.", ("source", "event_id"), CANONICAL)
+RAW_WEB_EVENTS = Table(
+    "raw.web_events",
+    "Web events as read from the sources, typed, one row per event key.",
+    ("source", "event_id"),
+    CANONICAL,
+)
 RAW_CRM_EVENTS = Table(
     "raw.crm_events",
     "Dated states of CRM records, orders, tickets and answers, one row per event key.",
@@ -231,8 +244,16 @@ CORE_IDENTITY_EDGES = Table(
     (
         _c("edge_id", pl.String, "Hash of kind, both identifiers, event time and event key."),
         _c("kind", pl.String, "manual, merge, conversion, login, identify, alias, crm_record or form."),
-        _c("strength", pl.UInt8, "Order of application, 1 strongest: manual, merge and conversion, login, CRM record, form."),
-        _c("from_namespace", pl.String, "Namespace of the first identifier (the smaller of the two, by namespace and value)."),
+        _c(
+            "strength",
+            pl.UInt8,
+            "Order of application, 1 strongest: manual, merge and conversion, login, CRM record, form.",
+        ),
+        _c(
+            "from_namespace",
+            pl.String,
+            "Namespace of the first identifier (the smaller of the two, by namespace and value).",
+        ),
         _c("from_value", pl.String, "Value of the first identifier (personal values are HMACs)."),
         _c("to_namespace", pl.String, "Namespace of the second identifier."),
         _c("to_value", pl.String, "Value of the second identifier."),
@@ -253,7 +274,11 @@ CORE_IDENTITY_MAP = Table(
         _c("namespace", pl.String, "Namespace of the identifier: user_id, email, anonymous_id, …"),
         _c("value", pl.String, "Normalised value (personal values are HMACs)."),
         _c("customer_id", pl.String, "The customer; null for a shared visitor, whose events are resolved one by one."),
-        _c("status", pl.String, "joined, alone (nothing ties it to another), shared (visitor of several people) or capped (hub)."),
+        _c(
+            "status",
+            pl.String,
+            "joined, alone (nothing ties it to another), shared (visitor of several people) or capped (hub).",
+        ),
         _c("valid_from", TIME, "Time of the first event or record that carries the identifier; null where unknown."),
         _c("known_from", TIME, "When the first evidence was received; null where unknown."),
     ),
@@ -299,16 +324,30 @@ CORE_EVENTS = Table(
     ("customer_id", "event_number"),
     (
         _c("customer_id", pl.String, "The customer."),
-        _c("event_number", pl.UInt32, "Place in the customer's total order (occurred_at, seq, source, event_id), from 1."),
+        _c(
+            "event_number",
+            pl.UInt32,
+            "Place in the customer's total order (occurred_at, seq, source, event_id), from 1.",
+        ),
         *EVENT_KEY_COLUMNS,
         _c("occurred_at", TIME, "When it happened (UTC)."),
-        _c("time_precision", pl.String, "'instant', or 'day' for a date without a time; orders after that day's timed events."),
+        _c(
+            "time_precision",
+            pl.String,
+            "'instant', or 'day' for a date without a time; orders after that day's timed events.",
+        ),
         _c("seq", pl.Int64, "Order among events of one instant, where the source carries one."),
         _c("received_at", TIME, "When the source received it; null where unknown."),
         _c("visitor_id", pl.String, "The browser or device; null for events without one."),
         _c("account_id", pl.String, "The company, where the event names one."),
-        _c("session_id", pl.String, "The session; null for passive events outside of one, robots and internal traffic."),
-        _c("is_active", pl.Boolean, "True for what the customer did; false for messages sent, field changes, robots, internal."),
+        _c(
+            "session_id", pl.String, "The session; null for passive events outside of one, robots and internal traffic."
+        ),
+        _c(
+            "is_active",
+            pl.Boolean,
+            "True for what the customer did; false for messages sent, field changes, robots, internal.",
+        ),
         _c("is_counted", pl.Boolean, "False for robots and internal traffic, which sessions and funnels leave out."),
         _c("is_conversion", pl.Boolean, "True for an event listed under conversions."),
         _c("is_customer", pl.Boolean, "True when the customer had converted before this event."),
@@ -317,7 +356,11 @@ CORE_EVENTS = Table(
         _c("touchpoint", pl.String, "Named kind of contact; null for unmapped."),
         _c("channel", pl.String, "Channel of the session; for events outside a session, the event's own."),
         _c("is_stage_entry", pl.Boolean, "True when the event moved the customer into another stage."),
-        *[column for column in WEB_COLUMNS if column.name not in ("visit_id", "given_channel", "utm_term", "utm_content")],
+        *[
+            column
+            for column in WEB_COLUMNS
+            if column.name not in ("visit_id", "given_channel", "utm_term", "utm_content")
+        ],
         *CRM_COLUMNS,
         *VALUE_COLUMNS,
     ),
@@ -354,7 +397,11 @@ CORE_SESSIONS = Table(
         _c("deepest_stage", pl.String, "Deepest stage of any event."),
         _c("is_bounce", pl.Boolean, "True for exactly one active event."),
         _c("is_converted", pl.Boolean, "True when it holds a conversion."),
-        _c("revenue_minor", pl.Int64, "Sum of the conversions' value in minor units of `currency`; null for none or for several currencies."),
+        _c(
+            "revenue_minor",
+            pl.Int64,
+            "Sum of the conversions' value in minor units of `currency`; null for none or for several currencies.",
+        ),
         _c("currency", pl.String, "Currency of revenue_minor; 'mixed' where there are several."),
     ),
 )
@@ -391,7 +438,11 @@ CORE_STAGE_ENTRIES = Table(
         _c("entered_at", TIME, "When."),
         _c("left_at", TIME, "When the next stage was entered; null while still in it."),
         _c("from_stage", pl.String, "The stage before; null for the first entry."),
-        _c("direction", pl.String, "forward (+1), skip (more), back (less); a first entry is forward at stage 1, else skip."),
+        _c(
+            "direction",
+            pl.String,
+            "forward (+1), skip (more), back (less); a first entry is forward at stage 1, else skip.",
+        ),
         _c("touchpoint", pl.String, "Touchpoint of the event that moved the customer (the cause)."),
         _c("event", pl.String, "That event's name."),
         _c("source", pl.String, "That event's source."),
@@ -450,7 +501,11 @@ MART_FUNNEL_ENTRANTS = Table(
         _c("status", pl.String, "converted, open, excluded or dropped at the horizon."),
         _c("closes_at", TIME, "When the window closes; null without a window."),
         _c("is_first", pl.Boolean, "True for the unit's first attempt."),
-        _c("is_best", pl.Boolean, "True for the unit's best attempt: deepest, most optional steps, earliest, smallest event key."),
+        _c(
+            "is_best",
+            pl.Boolean,
+            "True for the unit's best attempt: deepest, most optional steps, earliest, smallest event key.",
+        ),
         _c("is_first_of_day", pl.Boolean, "True for the unit's first attempt of the entry day."),
         _c("is_best_of_day", pl.Boolean, "True for the unit's best attempt of the entry day."),
         _c("is_counted", pl.Boolean, "True where the funnel's own `attempt` choice counts this row."),
@@ -501,7 +556,11 @@ MART_RETENTION = Table(
         _c("cohort_week", pl.Date, "Monday of the week of the first purchase, in the report time zone."),
         _c("week_number", pl.UInt32, "Weeks since, 0 for the week itself."),
         _c("cohort_size", pl.UInt32, "Customers in the cohort."),
-        _c("returned", pl.UInt32, "Of those, active or converting in that week; null when the week ends after the horizon."),
+        _c(
+            "returned",
+            pl.UInt32,
+            "Of those, active or converting in that week; null when the week ends after the horizon.",
+        ),
     ),
 )
 
@@ -519,9 +578,17 @@ MART_STAGE_CONVERSION = Table(
         _c("reached", pl.UInt32, "Of those, who reached the later stage within the window so far."),
         _c("matured_entered", pl.UInt32, "Of those who entered, whose window has closed."),
         _c("matured_reached", pl.UInt32, "Of those matured, who reached the later stage."),
-        _c("projected_rate", pl.Float64, "Kaplan–Meier estimate of the share at the end of the window; null without a window."),
+        _c(
+            "projected_rate",
+            pl.Float64,
+            "Kaplan–Meier estimate of the share at the end of the window; null without a window.",
+        ),
         _c("projected_error", pl.Float64, "Its standard error (Greenwood)."),
-        _c("median_seconds", pl.Int64, "Time by which half have reached it, from the same curve; null when not reached."),
+        _c(
+            "median_seconds",
+            pl.Int64,
+            "Time by which half have reached it, from the same curve; null when not reached.",
+        ),
     ),
 )
 

@@ -31,7 +31,9 @@ def describe_customers(
             is_lead=namespace.is_in(LEAD_NAMESPACES).any(),
         )
     )
-    anchors = aliases.filter(pl.col("alias_id") == pl.col("customer_id")).select("customer_id", anchor_namespace=namespace)
+    anchors = aliases.filter(pl.col("alias_id") == pl.col("customer_id")).select(
+        "customer_id", anchor_namespace=namespace
+    )
     described = (
         activity.join(known, on="customer_id", how="full", coalesce=True)
         .join(anchors, on="customer_id", how="left")

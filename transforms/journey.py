@@ -5,12 +5,13 @@ and figures is here. Reading the file itself, with line numbers in errors, is `p
 """
 
 import re
-from datetime import date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from transforms.contracts import IDENTIFIERS, VISITOR_NAMESPACES
@@ -55,8 +56,17 @@ def parse_duration(value: Any) -> Any:
     return timedelta(seconds=float(found[1]) * UNITS[found[2]])
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-MaybeDuration = Annotated[timedelta | None, BeforeValidator(parse_duration)]
+def duration_text(value: timedelta | None) -> str:
+    """A duration as it may be written: whole seconds, else microseconds; `none` for None."""
+    if value is None:
+        return "none"
+    microseconds = value // timedelta(microseconds=1)
+    return f"{microseconds}us" if microseconds % 1_000_000 else f"{microseconds // 1_000_000}s"
+
+
+AsText = PlainSerializer(duration_text, when_used="json")
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), AsText]
+MaybeDuration = Annotated[timedelta | None, BeforeValidator(parse_duration), AsText]
 
 
 def as_tuple(value: Any) -> Any:
@@ -232,8 +242,11 @@ class Breakdown(Entry):
 
     @property
     def label(self) -> str:
-        """The names of the properties, joined."""
-        return " | ".join(self.by)
+        """The names of the properties, joined; with what they are read at, when that is not the entry."""
+        names = " | ".join(self.by)
+        if isinstance(self.as_of, AsOfStep):
+            return f"{names} (step {self.as_of.step})"
+        return names if self.as_of == "entry" else f"{names} ({self.as_of.replace('_', ' ')})"
 
 
 def full_breakdowns(value: Any) -> Any:
@@ -295,17 +308,52 @@ class Funnel(Entry):
         first = self.steps[0]
         if first.optional:
             raise ValueError(f"funnel '{self.name}': step 1 cannot be optional")
-        if self.order == "any" and any(step.optional or step.within for step in self.steps):
+        if self.compat is not None:
+            raise ValueError(f"funnel '{self.name}': `compat: {self.compat}` is not built yet; leave it out and set the switches one by one")
+        if self.order == "any" and any(step.optional or step.within is not None for step in self.steps):
             raise ValueError(f"funnel '{self.name}': with `order: any` no step is optional and none has `within`")
         count = len(self.steps)
         for exclusion in self.exclusions:
-            last = exclusion.to_step or count
-            if not (exclusion.from_step or 1) < last <= count:
+            first_step, last_step = self.span_of(exclusion)
+            if not first_step < last_step <= count:
                 raise ValueError(f"funnel '{self.name}': an exclusion runs from an earlier to a later of {count} steps")
+            if self.steps[first_step - 1].optional or self.steps[last_step - 1].optional:
+                raise ValueError(f"funnel '{self.name}': an exclusion runs between mandatory steps, not optional ones")
         for breakdown in self.breakdowns:
             if isinstance(breakdown.as_of, AsOfStep) and breakdown.as_of.step > count:
                 raise ValueError(f"funnel '{self.name}': breakdown at step {breakdown.as_of.step} of {count}")
+        labels = [breakdown.label for breakdown in self.breakdowns]
+        if len(set(labels)) < len(labels):
+            raise ValueError(f"funnel '{self.name}': the same breakdown is asked for twice")
+        if self.starts_at and self.ends_at and self.starts_at >= self.ends_at:
+            raise ValueError(f"funnel '{self.name}': `from` {self.from_} lies after `to` {self.to}")
         return self
+
+    def span_of(self, exclusion: Exclusion) -> tuple[int, int]:
+        """The steps between which an exclusion applies, from 1: by default the first and the last mandatory one."""
+        last = max(number for number, step in enumerate(self.steps, start=1) if not step.optional)
+        return exclusion.from_step or 1, exclusion.to_step or last
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """The first instant of the range."""
+        return instant_of(self.from_, self.time_zone)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """The first instant after the range; a bare date is in it to its end."""
+        if isinstance(self.to, date) and not isinstance(self.to, datetime):
+            return instant_of(self.to + timedelta(days=1), self.time_zone)
+        return instant_of(self.to, self.time_zone)
+
+
+def instant_of(value: Instant | None, zone: str) -> datetime | None:
+    """An instant in UTC: without a zone it is UTC already, a bare date is local midnight."""
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        return datetime.combine(value, time(), ZoneInfo(zone)).astimezone(UTC)
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def checked_zone(value: str) -> str:
@@ -373,6 +421,19 @@ class Journey(Entry):
     def _known_zone(cls, value: str) -> str:
         return checked_zone(value)
 
+    @field_validator("funnels")
+    @classmethod
+    def _own_stage_names(cls, funnels: tuple[Funnel, ...], info: ValidationInfo) -> tuple[Funnel, ...]:
+        """Steps that use an alias of a stage get the journey's own name for it; unknown names are refused later."""
+        names = [stage.name for stage in info.data.get("stages", ())]
+        return tuple(
+            funnel.model_copy(update={"steps": tuple(
+                step.model_copy(update={"stage": own_stage_name(step.stage, names) or step.stage}) if step.stage else step
+                for step in funnel.steps
+            )})
+            for funnel in funnels
+        )  # fmt: skip
+
     @model_validator(mode="after")
     def _names_exist(self) -> "Journey":
         for what, names in (("stage", self.stage_names), ("funnel", [funnel.name for funnel in self.funnels]),
@@ -401,14 +462,17 @@ class Journey(Entry):
 
         Raises ValueError that names the user, the nearest name and all names.
         """
-        if name in self.stage_names:
-            return name
-        for canonical, aliases in STAGE_ALIASES.items():
-            family = (canonical, *aliases)
-            if name.lower() in family:
-                for candidate in family:
-                    if candidate in self.stage_names:
-                        return candidate
+        own = own_stage_name(name, self.stage_names)
+        if own is not None:
+            return own
         near = get_close_matches(name, self.stage_names, 1)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
         raise ValueError(f"{user} uses the stage '{name}', but the journey only has: {', '.join(self.stage_names) or 'none'}{hint}")
+
+
+def own_stage_name(name: str, names: Sequence[str]) -> str | None:
+    """Which of the stage names is meant by a name or alias; None for none."""
+    if name in names:
+        return name
+    families = [(canonical, *aliases) for canonical, aliases in STAGE_ALIASES.items()]
+    return next((other for family in families if name.lower() in family for other in family if other in names), None)

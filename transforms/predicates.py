@@ -123,7 +123,11 @@ def _check_condition(name: str, condition: Any) -> None:
             raise ValueError(f"'{name}' asks for {unknown or 'nothing'}; there are: {', '.join(OPERATORS)}")
         if "is_set" in condition and not isinstance(condition["is_set"], bool):
             raise ValueError(f"'{name}': is_set is true or false, found {condition['is_set']!r}")
-        values = [item for operand in condition.values() for item in (operand if isinstance(operand, list | tuple) else [operand])]
+        values = [
+            item
+            for operand in condition.values()
+            for item in (operand if isinstance(operand, list | tuple) else [operand])
+        ]
     else:
         values = list(condition) if isinstance(condition, list | tuple) else [condition]
     wrong = [value for value in values if not isinstance(value, str | int | float | bool)]

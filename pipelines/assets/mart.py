@@ -8,8 +8,7 @@ from pipelines.catalog import WRITER_POOL, Rows, asset_key, table_asset, view_sp
 from pipelines.night import Night
 from pipelines.warehouse import create_macros_and_views, quoted, scalar, sql_files
 from transforms.attribution import attribution
-from transforms.conversion import kpis, stage_conversion, stage_transitions
-from transforms.retention import retention
+from transforms.conversion import stage_conversion, stage_transitions
 
 
 @table_asset(

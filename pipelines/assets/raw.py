@@ -23,4 +23,6 @@ def landed(night: Night) -> Rows:
 @table_asset("ops.balances", deps=["raw.row_outcomes"])
 def balances(night: Night) -> Rows:
     """Balance the books of every file."""
-    return {"ops.balances": night.warehouse.replace("ops.balances", night.warehouse.query(sql_text("ops/balances.sql")))}
+    return {
+        "ops.balances": night.warehouse.replace("ops.balances", night.warehouse.query(sql_text("ops/balances.sql")))
+    }

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from transforms.events import build_timeline
+from transforms.funnels import columns_needed, funnel_entrant_groups, funnel_entrants
 
 from pipelines.settings import Configuration
 from pipelines.warehouse import Connection, Warehouse, insert, quoted, scalar, sql_text
 from transforms.contracts import CANONICAL, TABLES
-from transforms.events import build_timeline
-from transforms.funnels import columns_needed, funnel_entrant_groups, funnel_entrants
 from transforms.identity import (
     assign_shared_visitors,
     collect_evidence,
@@ -187,7 +187,9 @@ def read_bucket(connection: Connection, table: str, bucket: Bucket) -> pl.LazyFr
 def write_buckets(owned: pl.DataFrame, folder: Path, part: int, count: int) -> None:
     """Spread owned events over the bucket folders, by the leading digits of their customer."""
     number = pl.col("customer_id").str.slice(0, 8).str.to_integer(base=16) * count // 16**8
-    for (bucket,), rows in owned.with_columns(bucket=number).partition_by("bucket", as_dict=True, include_key=False).items():
+    for (bucket,), rows in (
+        owned.with_columns(bucket=number).partition_by("bucket", as_dict=True, include_key=False).items()
+    ):
         target = folder / f"{bucket:05d}"
         target.mkdir(parents=True, exist_ok=True)
         rows.write_parquet(target / f"{part:05d}.parquet", compression="lz4")

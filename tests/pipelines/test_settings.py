@@ -78,7 +78,9 @@ def test_a_specification_may_be_one_funnel_or_a_list(tmp_path: Path) -> None:
     assert read_funnels(many)[1] is True
 
 
-def test_a_missing_key_for_personal_values_says_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_for_personal_values_says_how_to_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("JOURNEYS_HMAC_KEY", raising=False)
 
     with pytest.raises(DataError, match="openssl rand -hex 32"):

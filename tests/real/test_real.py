@@ -135,8 +135,16 @@ def test_demo_shop_checkout_bug_on_mobile_stands_out(demo_shop: Loaded) -> None:
     inside = {"from_day": "2024-04-09", "to_day": "2024-05-09"}
 
     assert demo_shop.steps("shipping_ordered", **inside) == [60, 16]
-    assert demo_shop.steps("shipping_ordered", to_day="2024-04-08")[0] + demo_shop.steps("shipping_ordered", from_day="2024-05-10")[0] == 201
-    assert demo_shop.steps("shipping_ordered", to_day="2024-04-08")[1] + demo_shop.steps("shipping_ordered", from_day="2024-05-10")[1] == 105
+    assert (
+        demo_shop.steps("shipping_ordered", to_day="2024-04-08")[0]
+        + demo_shop.steps("shipping_ordered", from_day="2024-05-10")[0]
+        == 201
+    )
+    assert (
+        demo_shop.steps("shipping_ordered", to_day="2024-04-08")[1]
+        + demo_shop.steps("shipping_ordered", from_day="2024-05-10")[1]
+        == 105
+    )
 
 
 def test_demo_shop_any_order_counts_sessions_that_hold_both(demo_shop: Loaded) -> None:
