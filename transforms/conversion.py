@@ -1,0 +1,259 @@
+"""Conversion: how customers move from stage to stage, and the key figures of the journey."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import polars as pl
+
+from transforms.contracts import (
+    MART_KPIS,
+    MART_STAGE_CONVERSION,
+    MART_STAGE_TRANSITIONS,
+    TIME,
+)
+from transforms.journey import Journey, Kpi
+from transforms.statistics import exported, kaplan_meier, rate, too_few
+
+START = "(start)"
+STILL_THERE = "(still there)"
+MICROSECOND = timedelta(microseconds=1)
+NO_WINDOW = timedelta(days=365_000) // MICROSECOND
+PAIR = ("from_stage", "to_stage")
+
+
+def stage_conversion(
+    entries: pl.LazyFrame,
+    *,
+    journey: Journey,
+    horizon: datetime | None,
+    time_from: datetime | None = None,
+    time_to: datetime | None = None,
+) -> pl.LazyFrame:
+    """Of the customers who entered a stage, how many reached each later stage within the journey's stage window.
+
+    In:  CORE_STAGE_ENTRIES; `horizon`, the newest instant up to which the sources are complete (None: no events);
+         `time_from` (inclusive) and `time_to` (exclusive) limit the entries that make a cohort.
+    Out: MART_STAGE_CONVERSION, one row per pair of an earlier and a later stage, zeros shown, in order of the journey.
+
+    A cohort is the customers by their first entry into the stage in the range. Without a window there is only "so far":
+    the matured and projected columns are null. Source: semantics.md §9 and §10.
+    """
+    known = entries.filter(pl.col("entered_at") <= pl.lit(horizon, dtype=TIME))
+    steps = _steps(known, _cohorts(known, time_from, time_to), journey=journey, horizon=horizon)
+    counts = steps.group_by(PAIR).agg(
+        entered=pl.len(),
+        reached=pl.col("is_event").sum(),
+        matured_entered=pl.col("is_closed").sum(),
+        matured_reached=(pl.col("is_closed") & pl.col("is_event")).sum(),
+    )
+    window = journey.stage_window
+    at = NO_WINDOW if window is None else window // MICROSECOND
+    curve = kaplan_meier(steps, by=PAIR, at=at).with_columns(median_seconds=pl.col("quantile_0.5") // 1_000_000)
+    filled = (
+        _stage_pairs(journey)
+        .join(counts, on=PAIR, how="left")
+        .join(curve, on=PAIR, how="left")
+        .with_columns(pl.col("entered", "reached", "matured_entered", "matured_reached").fill_null(0))
+        .with_columns(window_seconds=pl.lit(None if window is None else int(window.total_seconds()), dtype=pl.Int64))
+    )
+    if window is None:
+        unknown = ("matured_entered", "matured_reached", "projected_rate", "projected_error")
+        filled = filled.with_columns(pl.lit(None).alias(name) for name in unknown)
+    return MART_STAGE_CONVERSION.conform(filled.sort("from_stage_number", "to_stage_number"))
+
+
+def stage_transitions(entries: pl.LazyFrame, *, journey: Journey) -> pl.LazyFrame:
+    """Count the moves between stages.
+
+    In:  CORE_STAGE_ENTRIES of whole customers.
+    Out: MART_STAGE_TRANSITIONS, only moves that happened, in order of the journey, from "(start)" to "(still there)".
+
+    The time of a move is what was spent in the stage left; its median is the nearest rank (the lower of two middles).
+    """
+    entered_before = pl.col("entered_at").shift().over("customer_id", order_by="entry_number")
+    moves = entries.select(
+        "customer_id",
+        "direction",
+        from_stage=pl.col("from_stage").fill_null(START),
+        to_stage="stage",
+        seconds=(pl.col("entered_at") - entered_before).dt.total_seconds(),
+    )
+    endings = entries.filter(pl.col("left_at").is_null()).select(
+        "customer_id",
+        direction=pl.lit(None, dtype=pl.String),
+        from_stage="stage",
+        to_stage=pl.lit(STILL_THERE),
+        seconds=pl.lit(None, dtype=pl.Int64),
+    )
+    counted = (
+        pl.concat([moves, endings])
+        .group_by(PAIR)
+        .agg(
+            direction=pl.when(pl.col("from_stage").first() != START).then(pl.col("direction").min()),
+            moves=pl.len(),
+            customers=pl.col("customer_id").n_unique(),
+            median_seconds=pl.col("seconds").quantile(0.5, interpolation="lower"),
+        )
+    )
+    order = [START, *journey.stage_names, STILL_THERE]
+    place = {name: number for number, name in enumerate(order)}
+    places = [pl.col(name).replace_strict(place, default=len(order)) for name in PAIR]
+    return MART_STAGE_TRANSITIONS.conform(counted.sort(*places, *PAIR))
+
+
+def kpis(
+    *,
+    journey: Journey,
+    conversion: pl.LazyFrame,
+    entries: pl.LazyFrame,
+    customers: pl.LazyFrame,
+    sessions: pl.LazyFrame,
+) -> pl.LazyFrame:
+    """The key figures of journey.yaml, with what was aimed for.
+
+    In:  MART_STAGE_CONVERSION, CORE_STAGE_ENTRIES, CORE_CUSTOMERS, CORE_SESSIONS.
+    Out: MART_KPIS, one row per figure in the order of journey.yaml.
+
+    stage_conversion    of those who entered the stage, who reached the next one within the window; matured (so far
+                        without a window); null for the last stage
+    stage_reach         customers who ever entered the stage, a plain count
+    lead_conversion     of the customers with a CRM lead or contact, who ever entered the stage
+    visitor_conversion  of the customers seen with a browser or device (each person once), who ever entered the stage
+    bounce_rate         of the sessions whose first mapped event is of the stage, those of one event; lower is better
+    repeat_rate         of the purchasers, those with two conversions or more
+    """
+    facts = Facts(_onward(conversion, journey), entries, customers, sessions)
+    frames = [
+        _figure(kpi, stage, facts)
+        .with_columns(
+            place=pl.lit(place),
+            stage=pl.lit(stage),
+            metric=pl.lit(kpi.metric),
+            target=pl.lit(kpi.target, dtype=pl.Float64),
+            owner=pl.lit(kpi.owner),
+        )
+        .with_columns(value=_value(), status=_status(kpi))
+        for place, kpi in enumerate(journey.kpis)
+        for stage in [journey.stage_named(kpi.stage, f"kpi '{kpi.metric}'")]
+    ]
+    if not frames:
+        return MART_KPIS.empty().lazy()
+    return MART_KPIS.conform(pl.concat(frames).sort("place"))
+
+
+# ---------------------------------------------------------------- stage conversion, piece by piece
+
+
+def _cohorts(entries: pl.LazyFrame, time_from: datetime | None, time_to: datetime | None) -> pl.LazyFrame:
+    """Each customer's first entry into each stage in the range."""
+    cohort = entries
+    if time_from is not None:
+        cohort = cohort.filter(pl.col("entered_at") >= pl.lit(time_from, dtype=TIME))
+    if time_to is not None:
+        cohort = cohort.filter(pl.col("entered_at") < pl.lit(time_to, dtype=TIME))
+    return cohort.group_by("customer_id", from_stage="stage").agg(
+        began_number=pl.col("entry_number").min(),
+        began_at=pl.col("entered_at").min(),
+    )
+
+
+def _steps(entries: pl.LazyFrame, cohorts: pl.LazyFrame, *, journey: Journey, horizon: datetime | None) -> pl.LazyFrame:
+    """A row per customer of a cohort and later stage: time watched (µs), whether it got there, whether time is up."""
+    later = entries.select("customer_id", to_stage="stage", later_number="entry_number", later_at="entered_at")
+    reached = (
+        cohorts.join(later, on="customer_id")
+        .filter(pl.col("later_number") > pl.col("began_number"))
+        .join(_stage_pairs(journey), on=PAIR, how="semi")
+        .group_by("customer_id", *PAIR)
+        .agg(reached_at=pl.col("later_at").min())
+    )
+    until = pl.lit(horizon, dtype=TIME)
+    closes = until if journey.stage_window is None else pl.col("began_at") + journey.stage_window
+    is_event = (pl.col("reached_at") <= closes).fill_null(False)
+    watched_until = pl.when(is_event).then(pl.col("reached_at")).otherwise(pl.min_horizontal(closes, until))
+    return (
+        cohorts.join(_stage_pairs(journey), on="from_stage")
+        .join(reached, on=["customer_id", *PAIR], how="left")
+        .select(
+            *PAIR,
+            is_event=is_event,
+            is_closed=closes <= until,
+            waited=(watched_until - pl.col("began_at")).dt.total_microseconds(),
+        )
+    )
+
+
+def _stage_pairs(journey: Journey) -> pl.LazyFrame:
+    """Every earlier and later stage of the journey, with their places."""
+    names = list(enumerate(journey.stage_names, start=1))
+    rows = [(here, n, there, m) for n, here in names for m, there in names if n < m]
+    schema = {
+        "from_stage": pl.String,
+        "from_stage_number": pl.UInt32,
+        "to_stage": pl.String,
+        "to_stage_number": pl.UInt32,
+    }
+    return pl.LazyFrame(rows, schema=schema, orient="row")
+
+
+# ---------------------------------------------------------------- figures, one by one
+
+
+class Facts(NamedTuple):
+    """The frames that figures are counted on."""
+
+    onward: pl.LazyFrame
+    entries: pl.LazyFrame
+    customers: pl.LazyFrame
+    sessions: pl.LazyFrame
+
+
+def _figure(kpi: Kpi, stage: str, facts: Facts) -> pl.LazyFrame:
+    """One row with numerator and denominator of a figure."""
+    entered = facts.entries.filter(pl.col("stage") == stage).select("customer_id").unique()
+    match kpi.metric:
+        case "stage_conversion":
+            here = facts.onward.filter(pl.col("from_stage") == stage)
+            return _counts(here, numerator=pl.col("reached").first(), denominator=pl.col("entered").first())
+        case "stage_reach":
+            return _counts(entered, numerator=pl.len(), denominator=pl.lit(None))
+        case "lead_conversion":
+            return _share_that_entered(facts.customers.filter(pl.col("is_lead")), entered)
+        case "visitor_conversion":
+            return _share_that_entered(facts.customers.filter(pl.col("visitor_count") > 0), entered)
+        case "bounce_rate":
+            begun = facts.sessions.filter(pl.col("first_stage") == stage)
+            return _counts(begun, numerator=pl.col("is_bounce").sum(), denominator=pl.len())
+        case "repeat_rate":
+            purchases = pl.col("purchase_count")
+            return _counts(facts.customers, numerator=(purchases >= 2).sum(), denominator=(purchases >= 1).sum())
+
+
+def _onward(conversion: pl.LazyFrame, journey: Journey) -> pl.LazyFrame:
+    """Of each stage, who entered it and reached the next: matured, or so far where the journey has no window."""
+    next_only = conversion.filter(pl.col("to_stage_number") == pl.col("from_stage_number") + 1)
+    if journey.stage_window is None:
+        return next_only.select("from_stage", "entered", "reached")
+    return next_only.select("from_stage", entered="matured_entered", reached="matured_reached")
+
+
+def _share_that_entered(whole: pl.LazyFrame, entered: pl.LazyFrame) -> pl.LazyFrame:
+    found = whole.select("customer_id").join(entered.with_columns(is_in=True), on="customer_id", how="left")
+    return _counts(found, numerator=pl.col("is_in").sum(), denominator=pl.len())
+
+
+def _counts(frame: pl.LazyFrame, *, numerator: pl.Expr, denominator: pl.Expr) -> pl.LazyFrame:
+    return frame.select(numerator=numerator.cast(pl.Int64), denominator=denominator.cast(pl.Int64))
+
+
+def _value() -> pl.Expr:
+    count = pl.col("numerator").cast(pl.Float64)
+    is_count = pl.col("metric") == "stage_reach"
+    return exported(pl.when(is_count).then(count).otherwise(rate("numerator", "denominator")))
+
+
+def _status(kpi: Kpi) -> pl.Expr:
+    value, target = _value(), pl.col("target")
+    is_met = value <= target if kpi.metric == "bounce_rate" else value >= target
+    verdict = pl.when(is_met).then(pl.lit("met")).when(~is_met).then(pl.lit("missed"))
+    return pl.when(too_few("denominator")).then(pl.lit("too few to say")).otherwise(verdict)
