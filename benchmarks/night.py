@@ -15,9 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from pipelines.answers import sql
 from pipelines.demo import prepare_demo
-
-CHILD = "import sys; from pathlib import Path; from pipelines.cli import run_night; from pipelines.settings import Workspace; run_night(Workspace(Path(sys.argv[1])))"
 
 
 def main() -> None:
@@ -26,16 +25,14 @@ def main() -> None:
         place = prepare_demo(Path(folder), events=arguments.events, seed=arguments.seed, days=arguments.days, say=print)
         environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"}
         begun = time.perf_counter()
-        child = subprocess.Popen([sys.executable, "-c", CHILD, str(place.root)], env=environment)
+        child = subprocess.Popen(
+            [sys.executable, "-m", "pipelines.cli", "run", "--workspace", str(place.root)], env=environment
+        )
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - begun
         if status:
             raise SystemExit("the night failed")
-        totals = subprocess.run(
-            [sys.executable, "-m", "pipelines.cli", "sql", "--json", "--workspace", str(place.root), "SELECT sum(rows_in)::BIGINT AS rows FROM ops.balances"],
-            check=True, capture_output=True, text=True,
-        )  # fmt: skip
-        rows = json.loads(totals.stdout)[0]["rows"]
+        rows = sql(place, "SELECT sum(rows_in)::BIGINT FROM ops.balances")[1][0][0]
         print(
             json.dumps(
                 {

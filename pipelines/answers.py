@@ -11,14 +11,9 @@ from rich.console import Console
 from transforms.funnels import columns_needed, funnel_answer, funnel_entrant_groups, funnel_entrants
 
 from pipelines.settings import ConfigurationError, Workspace
-from pipelines.warehouse import open_published, query_rows, sql_text
+from pipelines.warehouse import Connection, open_published, query_rows, scalar, sql_text
+from transforms.contracts import CORE_EVENTS
 from transforms.journey import Funnel, Journey
-
-TELLING = {
-    "funnel": "ops/telling_funnel.sql",
-    "customers": "ops/telling_customers.sql",
-    "books": "ops/telling_books.sql",
-}
 
 
 def sql(place: Workspace, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -40,20 +35,29 @@ def funnel(
     place: Workspace, name: str, *, from_day: str | None, to_day: str | None, breakdowns: list[str], attempts: bool
 ) -> dict[str, Any]:
     """The answer of one funnel of journey.yaml over a range of entry days, with breakdowns by property."""
-    asked = asked_funnel(place.configuration.journey, name, from_day, to_day, breakdowns)
+    journey = place.configuration.journey
+    asked = asked_funnel(journey, name, from_day, to_day, breakdowns)
     with open_published(place.published) as connection:
-        stated = connection.sql(
-            "SELECT min(horizon) FROM core.funnel_definitions WHERE funnel = $name", params={"name": name}
-        ).fetchall()
-        columns = sorted(columns_needed(asked))
-        events = connection.sql("FROM core.events").select(*columns).pl().lazy()
-        horizon = stated[0][0]
-        refuse_unknown_properties(events, asked)
-        entrants = funnel_entrants(
-            events, asked, horizon=horizon, session_timeout=place.configuration.journey.sessions.timeout
-        ).collect()
-        groups = funnel_entrant_groups(events, entrants.lazy(), asked, horizon=horizon).collect()
+        refuse_unknown_properties(connection, breakdowns)
+        horizon = scalar(connection, sql_text("core/funnel_horizon.sql"), {"funnel": name})
+        events = connection.sql("FROM core.events").select(*sorted(columns_needed(asked))).pl().lazy()
+    timeout = journey.sessions.timeout
+    entrants = funnel_entrants(events, asked, horizon=horizon, session_timeout=timeout).collect()
+    groups = funnel_entrant_groups(events, entrants.lazy(), asked, horizon=horizon).collect()
     return funnel_answer(entrants, groups, asked, horizon=horizon, with_attempts=attempts)
+
+
+def refuse_unknown_properties(connection: Connection, names: list[str]) -> None:
+    """Raise ConfigurationError, with the nearest name, for a property that no event carries."""
+    columns = set(CORE_EVENTS.schema)
+    if set(names) <= columns:
+        return
+    known = sorted(columns | {row[0] for row in connection.sql(sql_text("core/property_names.sql")).fetchall()})
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            raise ConfigurationError(f"unknown property '{name}'{hint}; events have: {', '.join(known)}")
 
 
 def asked_funnel(
@@ -140,8 +144,9 @@ def print_status(state: dict[str, Any], out: Console) -> None:
         out.print(f"Source     {source['source']}: {source['files']} files, {source['rows_in']:,} rows in = {' + '.join(parts)}; "
                   f"newest event {source['newest_event_at'] or 'none'}", markup=False)  # fmt: skip
     for row in state["quarantine"]:
-        out.print(f"Quarantine {row['source']}: {row['rows']:,} rows {row['reason']}"
-                  f"{' (' + row['field'] + ')' if row['field'] else ''}, first {row['path']} row {row['first_row']}", markup=False)  # fmt: skip
+        field = f" ({row['field']})" if row["field"] else ""
+        first = f"first {row['path']} row {row['first_row']}"
+        out.print(f"Quarantine {row['source']}: {row['rows']:,} rows {row['reason']}{field}, {first}", markup=False)
     for row in state["failed_files"]:
         out.print(f"Not read   {row['path']}: {row['problem']}", markup=False)
 

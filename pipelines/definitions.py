@@ -25,7 +25,7 @@ assets = [
     mart.conversion_of_stages,
     mart.transitions,
     mart.credit,
-    mart.weekly_retention,
+    mart.returning_customers,
     mart.key_figures,
     mart.views,
     reports.site,

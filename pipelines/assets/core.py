@@ -1,14 +1,13 @@
 """Core assets: who, when, in which session and stage."""
 
-from transforms.events import customer_activity, touches
-from transforms.funnels import funnel_definitions
-from transforms.stages import stage_entries
-
 from pipelines.catalog import Rows, table_asset
 from pipelines.night import Night
 from transforms.customers import describe_customers
+from transforms.events import customer_activity, touches
+from transforms.funnels import funnel_definitions
 from transforms.segments import customer_segments
 from transforms.sessions import summarise_sessions
+from transforms.stages import matches, stage_entries
 
 
 @table_asset(
@@ -86,7 +85,7 @@ def segments(night: Night) -> Rows:
         customer_segments,
         reads={"customers": "core.customers", "events": "core.events"},
         writes="core.customer_segments",
-        settings={"segments": night.journey.segments, "journey": night.journey},
+        settings={"segments": night.journey.segments, "matches": matches},
     )
 
 

@@ -43,10 +43,35 @@ def credit(night: Night) -> Rows:
     """Credit the touches before each conversion."""
     return night.engine.per_customer(
         attribution,
-        reads={"events": "core.events", "touches": "core.touches"},
+        reads={"touches": "core.touches", "events": "core.events"},
         writes="mart.attribution",
         settings={},
     )
+
+
+@table_asset("mart.retention", deps=["core.customers", "core.events"])
+def returning_customers(night: Night) -> Rows:
+    """Count who came back, week by week."""
+    time_zone, horizon = night.journey.time_zone, night.stage_horizon()
+    customers = night.warehouse.read("core.customers").lazy()
+    with night.warehouse.opened() as connection:
+        events = connection.sql("FROM core.events").pl(lazy=True)
+        weeks = weekly_retention(customers, events, time_zone=time_zone, horizon=horizon).collect()
+    return night.store("mart.retention", weeks)
+
+
+@table_asset("mart.kpis", deps=["mart.stage_conversion", "core.stage_entries", "core.customers", "core.sessions"])
+def key_figures(night: Night) -> Rows:
+    """Hold the key figures against their targets."""
+    read = night.warehouse.read
+    figures = kpis(
+        journey=night.journey,
+        conversion=read("mart.stage_conversion").lazy(),
+        entries=read("core.stage_entries").lazy(),
+        customers=read("core.customers").lazy(),
+        sessions=read("core.sessions").lazy(),
+    )
+    return night.store("mart.kpis", figures)
 
 
 @dg.multi_asset(name="views", specs=[view_spec(path) for path in sql_files("mart")], pool=WRITER_POOL)

@@ -1,5 +1,7 @@
 """Raw assets: what landed, row by row."""
 
+import polars as pl
+
 from pipelines.catalog import Rows, table_asset
 from pipelines.ingest import load_new_files
 from pipelines.night import Night
@@ -13,6 +15,7 @@ from pipelines.warehouse import sql_text
     "raw.web_events",
     "raw.crm_events",
     "raw.crm_records",
+    "raw.line_items",
     "ops.failed_files",
 )
 def landed(night: Night) -> Rows:
@@ -26,3 +29,17 @@ def balances(night: Night) -> Rows:
     return {
         "ops.balances": night.warehouse.replace("ops.balances", night.warehouse.query(sql_text("ops/balances.sql")))
     }
+
+
+@table_asset("ops.settings")
+def settings(night: Night) -> Rows:
+    """Write down the settings that views need."""
+    journey = night.journey
+    window = str(int(journey.stage_window.total_seconds())) if journey.stage_window else None
+    said = {
+        "business": journey.name,
+        "currency": journey.currency,
+        "stage_window_seconds": window,
+        "time_zone": journey.time_zone,
+    }
+    return night.store("ops.settings", pl.DataFrame({"name": list(said), "value": list(said.values())}))

@@ -8,16 +8,17 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from transforms.events import build_timeline
-from transforms.funnels import columns_needed, funnel_entrant_groups, funnel_entrants
 
 from pipelines.settings import Configuration
 from pipelines.warehouse import Connection, Warehouse, insert, quoted, scalar, sql_text
-from transforms.contracts import CANONICAL, TABLES
+from transforms.contracts import TABLES
+from transforms.events import build_timeline
+from transforms.funnels import columns_needed, funnel_entrant_groups, funnel_entrants
 from transforms.identity import (
     assign_shared_visitors,
     collect_evidence,
@@ -26,11 +27,11 @@ from transforms.identity import (
     merge_identifiers,
     own_events,
     resolve_identity,
+    shared_identifications,
 )
-from transforms.journey import Funnel, Identity
+from transforms.journey import Funnel
 
 FUNNEL_TABLES = ("mart.funnel_entrants", "mart.funnel_entrant_groups")
-IDENTITY_EVENT = {column.name: column.dtype for column in CANONICAL}
 
 Transform = Callable[..., pl.LazyFrame]
 
@@ -70,14 +71,16 @@ class LocalEngine:
         """Rewrite who is who: collect the evidence of all events and records, part by part, and resolve it."""
         identity = self.configuration.journey.identity
         with self.warehouse.writing() as connection:
-            records = connection.sql("FROM raw.crm_records").pl()
-            parts = [(pl.DataFrame(schema=IDENTITY_EVENT), records)]
+            nothing = pl.LazyFrame()
+            records = connection.sql("FROM raw.crm_records").pl().lazy()
+            edges = collect_evidence(nothing, records, identity=identity).collect()
+            identifiers = collect_identifiers(nothing, records).collect()
             reader = connection.sql(sql_text("core/identity_events.sql")).arrow(self.configuration.engine.bucket_rows)
-            edges, identifiers = collected(parts[0], identity)
             for batch in reader:
-                more_edges, more_identifiers = collected((pl.DataFrame(batch), records.clear()), identity)
-                edges = merge_evidence([edges.lazy(), more_edges.lazy()]).collect()
-                identifiers = merge_identifiers([identifiers.lazy(), more_identifiers.lazy()]).collect()
+                events = pl.DataFrame(batch).lazy()
+                more = collect_evidence(events, nothing, identity=identity)
+                edges = merge_evidence([edges.lazy(), more]).collect()
+                identifiers = merge_identifiers([identifiers.lazy(), collect_identifiers(events, nothing)]).collect()
             resolution = resolve_identity(edges, identifiers.lazy(), identity=identity)
             frames = {
                 "core.identity_edges": resolution.edges,
@@ -150,26 +153,26 @@ class LocalEngine:
             shared.append(frame.filter(is_shared))
             yield own_events(frame.filter(~is_shared).lazy(), identity=identity).collect()
         if shared:
-            timeout = self.configuration.journey.sessions.timeout
-            events = pl.concat(shared).lazy()
-            yield assign_shared_visitors(events, identity=identity, visit_timeout=timeout).collect()
+            told = shared_identifications(
+                connection.sql("FROM core.identity_edges").pl().lazy(),
+                connection.sql("FROM core.identity_map").pl().lazy(),
+            )
+            sessions = self.configuration.journey.sessions
+            yield assign_shared_visitors(
+                pl.concat(shared).lazy(),
+                identity=identity,
+                visit_timeout=sessions.timeout,
+                passive=sessions.passive,
+                identifications=told,
+            ).collect()
 
     def _buckets(self, connection: Connection) -> Iterator[Bucket]:
         count = self._bucket_count(scalar(connection, "SELECT count(*) FROM core.events"))
         edges = ["", *(f"{number * 16**8 // count:08x}" for number in range(1, count)), "g"]
-        yield from (Bucket(low, high) for low, high in zip(edges, edges[1:], strict=False))
+        yield from (Bucket(low, high) for low, high in pairwise(edges))
 
     def _bucket_count(self, events: int) -> int:
         return max(1, -(-events // self.configuration.engine.bucket_rows))
-
-
-def collected(part: tuple[pl.DataFrame, pl.DataFrame], identity: Identity) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The evidence and the identifiers of one part of the events and records."""
-    events, records = (frame.lazy() for frame in part)
-    return (
-        collect_evidence(events, records, identity=identity).collect(),
-        collect_identifiers(events, records, identity=identity).collect(),
-    )
 
 
 def rewrite(connection: Connection, name: str, frame: pl.DataFrame) -> int:
