@@ -184,6 +184,7 @@ RAW_ROW_OUTCOMES = Table(
             pl.Int64,
             "What decides among rows of one key: corrected time, or minus the modification time (µs).",
         ),
+        _c("tie", pl.Int64, "What decides among rows of equal time and content: when they were received."),
     ),
 )
 
@@ -217,6 +218,12 @@ RAW_CRM_EVENTS = Table(
     "raw.crm_events",
     "Dated states of CRM records, orders, tickets and answers, one row per event key.",
     ("source", "event_id"),
+    CANONICAL,
+)
+RAW_LINE_ITEMS = Table(
+    "raw.line_items",
+    "Rows that are part of one event (the lines of a basket); event_id is the event that they add up to.",
+    ("row_key",),
     CANONICAL,
 )
 RAW_CRM_RECORDS = Table(
@@ -520,12 +527,21 @@ MART_FUNNEL_ENTRANT_GROUPS = Table(
         _c("funnel", pl.String, "Name of the funnel."),
         _c("unit_id", pl.String, "What is counted."),
         _c("entered_at", TIME, "Time of the step-1 event."),
+        _c("entry_day", pl.Date, "Day of entry in the report time zone."),
         _c("entry_source", pl.String, "Source of the step-1 event."),
         _c("entry_event_id", pl.String, "Id of the step-1 event within its source."),
-        _c("breakdown", pl.String, "Names of the properties, joined with ' | '."),
+        _c("breakdown", pl.String, "Names of the properties, joined with ' | '; with what they are read at when that is not the entry."),
         _c("value", pl.String, "Their values, joined with ' | '; '(not known)' where there is none."),
+        _c("value_parts", pl.List(pl.String), "The same values one by one."),
+        _c("step_times", pl.List(TIME), "Time of each step within the group; null for a step not reached or skipped."),
         _c("depth", pl.UInt32, "Number of the deepest step reached within the group."),
         _c("status", pl.String, "converted, open, excluded or dropped within the group."),
+        _c("closes_at", TIME, "When the window closes; null without a window."),
+        _c("is_first", pl.Boolean, "True for the unit's first attempt within the group."),
+        _c("is_best", pl.Boolean, "True for the unit's best attempt within the group."),
+        _c("is_first_of_day", pl.Boolean, "True for the unit's first attempt of the entry day within the group."),
+        _c("is_best_of_day", pl.Boolean, "True for the unit's best attempt of the entry day within the group."),
+        _c("is_counted", pl.Boolean, "True where the funnel's own `attempt` choice counts this row."),
     ),
 )
 
