@@ -1,0 +1,58 @@
+"""Dots: the shares of groups beside each other, each with its 95% interval, against the share of all."""
+
+import plotly.graph_objects as go
+import polars as pl
+
+from reports.charts.rows import bar_places, lay_out_rows
+from reports.theme import ACCENT, LOST, MUTED, PAPER
+from reports.words import chart_name, count, interval, share
+
+
+def interval_dots(rows: pl.DataFrame, *, overall: float | None) -> go.Figure:
+    """Draw one dot a row; a filled diamond where the group differs from the rest by more than chance, a ring elsewhere.
+
+    In: one row per group in order: `label`, `part`, `whole`, `low`, `high`, `differs` (null: not tested).
+    """
+    rates = [part / whole if whole else None for part, whole in rows.select("part", "whole").iter_rows()]
+    differs = [bool(flag) for flag in rows["differs"]]
+    places = bar_places(rows.height)
+    spans = [interval(low, high) for low, high in rows.select("low", "high").iter_rows()]
+    lines = go.Scatter(
+        x=[end for low, high in rows.select("low", "high").iter_rows() for end in (low, high, None)],
+        y=[end for place in places for end in (place, place, None)],
+        mode="lines",
+        line={"color": LOST, "width": 5},
+        hoverinfo="skip",
+    )
+    dots = go.Scatter(
+        x=rates,
+        y=places,
+        mode="markers",
+        marker={
+            "size": [13 if flag else 10 for flag in differs],
+            "symbol": ["diamond" if flag else "circle" for flag in differs],
+            "color": [ACCENT if flag else PAPER for flag in differs],
+            "line": {"width": 2.5, "color": ACCENT},
+            "opacity": 1,
+        },
+        customdata=[
+            [chart_name(label), count(part), count(whole), share(part, whole), span]
+            for (label, part, whole), span in zip(rows.select("label", "part", "whole").iter_rows(), spans, strict=True)
+        ],
+        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} of %{customdata[2]}: %{customdata[3]}"
+        "<br>95% interval %{customdata[4]}<extra></extra>",
+    )
+    notes = [
+        f"{share(part, whole)} · {count(part)} of {count(whole)}{' · differs from the rest' if flag else ''}"
+        for (part, whole), flag in zip(rows.select("part", "whole").iter_rows(), differs, strict=True)
+    ]
+    highest = max((high for high in rows["high"] if high is not None), default=1.0)
+    figure = lay_out_rows(
+        go.Figure([lines, dots]),
+        labels=[chart_name(label) for label in rows["label"]],
+        notes=notes,
+        upper=min(1.0, highest * 1.08),
+    )
+    if overall is not None:
+        figure.add_vline(x=overall, line={"color": MUTED, "width": 1, "dash": "dot"})
+    return figure

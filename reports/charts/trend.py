@@ -1,0 +1,120 @@
+"""Trend: counts and shares over days or weeks, panel under panel; what is not complete yet is hollow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+import plotly.graph_objects as go
+
+from reports.theme import ACCENT, AXIS, CLEAR, INK, MUTED, SECOND, THEME
+
+PANEL_HEIGHT = 190
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel of a trend: a value for each day, and what the reader sees of it when pointing."""
+
+    title: str
+    mark: Literal["bars", "line"]
+    values: Sequence[float | None]
+    hover: Sequence[str]
+    tick_format: str = ",d"
+
+
+def trend(
+    days: Sequence[date], panels: Sequence[Panel], *, complete: Sequence[bool], events: Sequence[tuple[str, date]]
+) -> go.Figure:
+    """Draw the panels over the same days; `complete` says which days are final, `events` are marked by their letter."""
+    figure = go.Figure()
+    share = 1 / len(panels)
+    layout: dict[str, Any] = {"annotations": [], "shapes": []}
+    for number, panel in enumerate(panels, start=1):
+        axis = "y" if number == 1 else f"y{number}"
+        top = 1 - (number - 1) * share
+        for trace in traces(days, panel, complete):
+            figure.add_trace(trace.update(yaxis=axis))
+        layout[f"yaxis{'' if number == 1 else number}"] = AXIS | {
+            "domain": [top - share + 0.02, top - 34 / (PANEL_HEIGHT * len(panels))],
+            "tickformat": panel.tick_format,
+            "rangemode": "tozero",
+            "nticks": 4,
+        }
+        layout["annotations"].append(
+            {
+                "text": panel.title,
+                "x": 0,
+                "xref": "paper",
+                "xanchor": "left",
+                "y": top,
+                "yref": "paper",
+                "yanchor": "top",
+            }
+            | {"showarrow": False, "font": {"size": 13, "color": INK}}
+        )
+    for letter, day in events:
+        at = {"x": day.isoformat(), "xref": "x", "yref": "paper"}
+        line = {"x0": day.isoformat(), "x1": day.isoformat(), "xref": "x", "y0": 0, "y1": 1, "yref": "paper"}
+        layout["shapes"].append(line | {"type": "line", "line": {"color": MUTED, "width": 1, "dash": "dot"}})
+        layout["annotations"].append(
+            at
+            | {
+                "y": 1,
+                "text": letter,
+                "xanchor": "left",
+                "yanchor": "top",
+                "showarrow": False,
+                "font": {"color": MUTED, "size": 12},
+                "xshift": 3,
+            }
+        )
+    return figure.update_layout(
+        template=THEME,
+        height=PANEL_HEIGHT * len(panels) + 40,
+        xaxis={
+            "type": "date",
+            "showgrid": False,
+            "anchor": f"y{len(panels)}" if len(panels) > 1 else "y",
+            "nticks": 6,
+            "tickformat": "%-d %b",
+        },
+        **layout,
+    )
+
+
+def traces(days: Sequence[date], panel: Panel, complete: Sequence[bool]) -> list[go.Bar | go.Scatter]:
+    """The marks of one panel."""
+    at = [day.isoformat() for day in days]
+    seen = {"customdata": [[text] for text in panel.hover], "hovertemplate": "%{customdata[0]}<extra></extra>"}
+    if panel.mark == "bars":
+        colours = [ACCENT if final else CLEAR for final in complete]
+        return [
+            go.Bar(
+                x=at,
+                y=list(panel.values),
+                marker={"color": colours, "line": {"color": ACCENT, "width": 1}, "cornerradius": 2},
+                **seen,
+            )
+        ]
+    final = [value if done else None for value, done in zip(panel.values, complete, strict=True)]
+    symbols = ["circle" if done else "circle-open" for done in complete]
+    crowded = len(days) > 60
+    size = 5 if crowded else 8
+    return [
+        go.Scatter(
+            x=at,
+            y=list(panel.values),
+            mode="lines",
+            line={"color": SECOND, "width": 1.5, "dash": "dot"},
+            hoverinfo="skip",
+        ),
+        go.Scatter(x=at, y=final, mode="lines", line={"color": SECOND, "width": 2.5}, hoverinfo="skip"),
+        go.Scatter(
+            x=at,
+            y=list(panel.values),
+            mode="markers",
+            marker={"color": SECOND, "size": size, "symbol": symbols, "line": {"width": 2, "color": SECOND}},
+            **seen,
+        ),
+    ]

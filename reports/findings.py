@@ -1,0 +1,224 @@
+"""Findings: what is worth knowing, as sentences with their counts; nothing is said that the counts do not carry."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import polars as pl
+
+from reports.frames import single, widest
+from reports.funnel_counts import FunnelCounts
+from reports.page import Finding
+from reports.rates import Difference, Rate
+from reports.view import PERIOD_DAYS, Period, View
+from reports.words import change, count, day, duration, name, percent, plural, quoted, sentence, short_day
+from transforms.statistics import FALSE_DISCOVERY_RATE, FEW, benjamini_hochberg
+
+MOST_FINDINGS = 6
+LOWER_IS_BETTER = "bounce_rate"
+
+
+def findings(view: View) -> tuple[Finding, ...]:
+    """The most important findings: the weightiest of each kind first, then by how many customers each concerns."""
+    kinds = [
+        sorted(kind(view), key=lambda found: (-found.weight, found.headline))
+        for kind in (moved_funnels, moved_channels, drop_offs, different_groups, weakest_stages, missed_targets)
+    ]
+    tops = [kind[0] for kind in kinds if kind]
+    others = sorted((found for kind in kinds for found in kind[1:]), key=lambda found: (-found.weight, found.headline))
+    return tuple([*tops, *others][:MOST_FINDINGS])
+
+
+# ---------------------------------------------------------------- what changed
+
+
+def moved_funnels(view: View) -> Iterator[Finding]:
+    """Funnels whose rate moved by more than chance between the two newest periods of matured first attempts."""
+    moved = [(counts, *found) for counts in view.funnels if counts.is_independent and (found := rate_change(counts))]
+    if not moved:
+        return
+    adjusted = pl.DataFrame({"p": [difference.p_value for *_, difference in moved]}, schema={"p": pl.Float64}).select(
+        benjamini_hochberg(pl.col("p"))
+    )["p"]
+    for (counts, period, difference), q_value in zip(moved, adjusted, strict=True):
+        if q_value is not None and q_value <= FALSE_DISCOVERY_RATE:
+            way = "rose" if difference.value > 0 else "fell"
+            yield Finding(
+                "What changed",
+                f"{sentence(quoted(counts.name))} {way} from {percent(difference.there.value)} to {percent(difference.here.value)}",
+                f"{sentence(counts.units)} who began between {short_day(period.first)} and {day(period.last)}, the newest {PERIOD_DAYS} days "
+                f"whose window is over, against the {PERIOD_DAYS} days before: {difference.evidence}.",
+                counts.file,
+                abs(difference.value) * difference.here.whole,
+            )
+
+
+def rate_change(counts: FunnelCounts) -> tuple[Period, Difference] | None:
+    """The newest period of matured first attempts against the one before; None while there are not two whole periods."""
+    matured = counts.attempts.filter("is_closed")
+    running = single(counts.attempts.filter(~pl.col("is_closed")), pl.col("entry_day").min())
+    newest, oldest = single(matured, pl.col("entry_day").max()), single(counts.attempts, pl.col("entry_day").min())
+    if newest is None or oldest is None:
+        return None
+    last = newest if running is None else min(newest, running - timedelta(days=1))
+    period = Period.up_to(last)
+    if oldest > period.before.first:
+        return None
+    difference = Difference.of(rate_in(matured, period), rate_in(matured, period.before))
+    return (period, difference) if difference else None
+
+
+def rate_in(attempts: pl.DataFrame, period: Period) -> Rate:
+    """The share of a period's attempts that converted."""
+    inside = attempts.filter(period.holds(pl.col("entry_day")))
+    return Rate.of(int(single(inside, pl.col("is_event").sum())), inside.height)
+
+
+def moved_channels(view: View) -> Iterator[Finding]:
+    """Channels whose number of sessions moved, largest difference first."""
+    for channel, now, before in channel_changes(view):
+        if max(now, before) < FEW or now == before:
+            continue
+        way = "more" if now > before else "fewer"
+        amount = change(now, before) if before >= FEW else f"{count(now)} after {count(before)}"
+        yield Finding(
+            "What changed",
+            f"{sentence(way)} sessions from {quoted(channel)}: {amount}",
+            f"{count(now)} in the newest {PERIOD_DAYS} days, {count(before)} in the {PERIOD_DAYS} days before. A plain count, not a test.",
+            "#channels",
+            abs(now - before),
+        )
+
+
+def channel_changes(view: View) -> list[tuple[str, int, int]]:
+    """Sessions of each channel in the newest period and in the one before; empty while there are not two whole periods."""
+    sessions, period = view.table("mart.sessions_daily"), view.period
+    if period is None or sessions.is_empty() or not covers(sessions, period.before):
+        return []
+    number = pl.col("sessions").cast(pl.Int64)
+    here = pl.col("day")
+    rows = (
+        sessions.group_by(pl.col("channel").fill_null("(not known)"))
+        .agg(now=number.filter(period.holds(here)).sum(), before=number.filter(period.before.holds(here)).sum())
+        .sort("channel")
+    )
+    return [(channel, now, before) for channel, now, before in rows.rows()]
+
+
+def covers(sessions: pl.DataFrame, period: Period) -> bool:
+    """True when the daily rows begin at or before the period."""
+    oldest = single(sessions, pl.col("day").min())
+    return oldest is not None and oldest <= period.first
+
+
+# ---------------------------------------------------------------- where people stop
+
+
+def drop_offs(view: View) -> Iterator[Finding]:
+    """The largest loss between two steps of each funnel."""
+    for counts in view.funnels:
+        loss = largest_loss(counts)
+        if loss is None:
+            continue
+        before, after, rate = loss
+        yield Finding(
+            "Where people stop",
+            f"In {quoted(counts.name)}, {rate.text} get no further than {quoted(before)}",
+            f"{count(rate.part)} of {plural(rate.whole, counts.unit)} who got there have not gone on to {quoted(after)} "
+            f"(95% interval {rate.interval}).",
+            counts.file,
+            rate.part,
+        )
+
+
+def largest_loss(counts: FunnelCounts) -> tuple[str, str, Rate] | None:
+    """The two steps between which most are lost, and how many; None where nobody is, or where too few came."""
+    steps = counts.mandatory
+    walked = steps.select(
+        "step_name",
+        before=pl.col("step_name").shift(),
+        reached=pl.col("reached").cast(pl.Int64),
+        came=pl.col("reached").shift().cast(pl.Int64),
+    ).with_columns(lost=pl.col("came") - pl.col("reached"))
+    lost = walked.filter((pl.col("came") >= FEW) & (pl.col("lost") > 0))
+    if lost.is_empty():
+        return None
+    row = widest(lost, "lost")
+    return row["before"], row["step_name"], Rate.of(row["lost"], row["came"])
+
+
+# ---------------------------------------------------------------- who differs
+
+
+def different_groups(view: View) -> Iterator[Finding]:
+    """Of each breakdown, the group that differs from the rest by more than chance and concerns most."""
+    for counts in view.funnels:
+        for group in counts.groups:
+            standing_out = (
+                group.rows.filter(pl.col("stands_out").fill_null(False)) if group.is_tested else group.rows.clear()
+            )
+            if standing_out.is_empty():
+                continue
+            weight = (pl.col("difference").abs() * pl.col("entered")).alias("weight")
+            row = standing_out.with_columns(weight).sort("weight", "value", descending=[True, False]).row(0, named=True)
+            difference = Difference.of(
+                Rate.of(row["reached"], row["entered"]), Rate.of(row["rest_reached"], row["rest_entered"])
+            )
+            if difference is None:
+                continue
+            way = "more" if row["difference"] > 0 else "less"
+            yield Finding(
+                "Who differs",
+                f"{quoted(row['value'])} completes {quoted(counts.name)} {way} often than the rest",
+                f"{sentence(difference.evidence)}. More than chance, "
+                f"with {plural(group.rows.height, 'group')} of {quoted(group.breakdown)} looked at.",
+                counts.file,
+                row["weight"],
+            )
+
+
+# ---------------------------------------------------------------- stages and targets
+
+
+def weakest_stages(view: View) -> Iterator[Finding]:
+    """The stage from which the smallest share goes on to the next one, among customers whose window is over."""
+    onward = next_stage(view.table("mart.stage_conversion"))
+    rates = [(row, Rate.of(row["matured_reached"], row["matured_entered"])) for row in onward.iter_rows(named=True)]
+    enough = [(row, rate) for row, rate in rates if rate.says_enough]
+    if not enough:
+        return
+    row, rate = min(enough, key=lambda pair: (pair[1].value, pair[0]["from_stage_number"]))
+    yield Finding(
+        "Where the journey narrows",
+        f"Fewest go on from {quoted(row['from_stage'])}: {rate.text} reach {quoted(row['to_stage'])}",
+        f"{sentence(rate.evidence)}, within {duration(row['window_seconds'])} of entering, among customers for whom that time is over.",
+        "stages.html",
+        rate.whole - rate.part,
+    )
+
+
+def next_stage(conversion: pl.DataFrame) -> pl.DataFrame:
+    """The rows of mart.stage_conversion from each stage to the one right after it, in order of the journey."""
+    return conversion.filter(pl.col("to_stage_number") == pl.col("from_stage_number") + 1).sort("from_stage_number")
+
+
+def missed_targets(view: View) -> Iterator[Finding]:
+    """Key figures that miss their target."""
+    for row in view.table("mart.kpis").filter(pl.col("status") == "missed").iter_rows(named=True):
+        is_count = row["denominator"] is None
+        value = count(row["numerator"]) if is_count else percent(row["value"])
+        target = count(round(row["target"])) if is_count else percent(row["target"])
+        rest = count(row["numerator"]) if is_count else Rate.of(row["numerator"], row["denominator"]).counts
+        owner = f" Owner: {name(row['owner'])}." if row["owner"] else ""
+        limit = "at most" if row["metric"] == LOWER_IS_BETTER else "at least"
+        yield Finding(
+            "Targets",
+            f"{sentence(metric_words(row['metric']))} of {quoted(row['stage'])} is {value}; the target is {limit} {target}",
+            f"{rest}.{owner}",
+            "#targets",
+            abs(row["target"] - row["value"]) * (row["denominator"] or 1),
+        )
+
+
+def metric_words(metric: str) -> str:
+    """The name of a figure in words."""
+    return name(metric).replace("_", " ")

@@ -1,0 +1,283 @@
+"""Funnel counts: what the pages say of one funnel, aggregated from its tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import polars as pl
+
+from reports.frames import single
+from reports.rates import Rate
+from transforms.journey import AsOfStep, Funnel
+from transforms.statistics import Z95, against_the_rest, kaplan_meier, survival_curve, wilson
+
+MICROSECOND = timedelta(microseconds=1)
+QUARTILES = (0.25, 0.5, 0.75)
+CURVE_POINTS = 160
+STEP_COLUMNS = (
+    "step_number", "step_name", "is_optional", "reached", "reached_before", "total_rate_low", "total_rate_high",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Projection:
+    """The share expected at the end of the window, with its 95% interval (Kaplan–Meier, Greenwood's error)."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """One breakdown of a funnel: its values, each compared with the rest where that is fair."""
+
+    breakdown: str
+    rows: pl.DataFrame
+    is_tested: bool
+
+
+@dataclass(frozen=True)
+class FunnelCounts:
+    """One funnel as counted.
+
+    `steps`: STEP_COLUMNS, in step order. `arrivals`: seconds, share, low, high, at_risk, in order of time.
+    `legs`: from_step, to_step, reached, went_on, matured_reached, matured_went_on, median_seconds.
+    `groups` rows: value, reached (at the last step), entered, low, high, difference, stands_out, by entered, then value.
+    `quartiles`: seconds until a quarter, half, three quarters have completed; None for not reached.
+    """
+
+    name: str
+    file: str
+    definition: Funnel | None
+    unit: str
+    window: timedelta | None
+    horizon: datetime | None
+    attempt: str
+    steps: pl.DataFrame
+    daily: pl.DataFrame
+    groups: tuple[Group, ...]
+    attempts: pl.DataFrame
+    matured: Rate
+    so_far: Rate
+    still_open: int
+    projected: Projection | None
+    arrivals: pl.DataFrame
+    quartiles: tuple[float | None, ...]
+    legs: pl.DataFrame
+
+    @property
+    def mandatory(self) -> pl.DataFrame:
+        """The steps that everybody has to do."""
+        return self.steps.filter(~pl.col("is_optional"))
+
+    @property
+    def entered(self) -> int:
+        """Units that did step 1."""
+        return int(single(self.steps, pl.col("reached").first()) or 0)
+
+    @property
+    def completed(self) -> Rate:
+        """Of those who entered, who reached the last step that everybody has to do, with the interval of mart.funnel_steps."""
+        if self.mandatory.is_empty():
+            return Rate.of(0, 0)
+        last = self.mandatory.row(-1, named=True)
+        return Rate(last["reached"], self.entered, last["total_rate_low"], last["total_rate_high"])
+
+    @property
+    def units(self) -> str:
+        """What is counted, in the plural."""
+        return self.unit + "s"
+
+    @property
+    def is_independent(self) -> bool:
+        """True when no customer is counted twice, so that groups and periods may be tested as samples of people."""
+        return self.unit != "session" and self.attempt != "all"
+
+
+def count_funnel(
+    tables: Mapping[str, pl.DataFrame], name: str, *, definition: Funnel | None, file: str
+) -> FunnelCounts:
+    """Count one funnel.
+
+    In: core.funnel_definitions, mart.funnel_entrants, mart.funnel_steps, mart.funnel_daily, mart.funnel_breakdown.
+    """
+    here = pl.col("funnel") == name
+    declared = tables["core.funnel_definitions"].filter(here).sort("step_number")
+    unit, attempt, horizon, seconds = declared.select("unit", "attempt", "horizon", "window_seconds").row(0)
+    window = None if seconds is None else timedelta(seconds=seconds)
+    steps = tables["mart.funnel_steps"].filter(here).select(STEP_COLUMNS).sort("step_number")
+    numbers = declared.filter(~pl.col("is_optional"))["step_number"].to_list()
+    attempts = first_attempts(tables["mart.funnel_entrants"].filter(here), numbers, horizon=horizon)
+    closed = attempts.filter("is_closed")
+    curve, quartiles, projected = arrivals(attempts, window)
+    return FunnelCounts(
+        name=name,
+        file=file,
+        definition=definition,
+        unit=unit,
+        window=window,
+        horizon=horizon,
+        attempt=attempt,
+        steps=steps,
+        daily=tables["mart.funnel_daily"].filter(here).sort("entry_day"),
+        groups=compared_groups(
+            tables["mart.funnel_breakdown"].filter(here),
+            numbers,
+            definition,
+            is_independent=unit != "session" and attempt != "all",
+        ),
+        attempts=attempts.select("entry_day", "is_event", "is_closed"),
+        matured=Rate.of(int(single(closed, pl.col("is_event").sum())), closed.height),
+        so_far=Rate.of(int(single(attempts, pl.col("is_event").sum())), attempts.height),
+        still_open=int(single(attempts, pl.col("is_open").sum())),
+        projected=projected,
+        arrivals=curve,
+        quartiles=quartiles,
+        legs=legs(attempts, declared, definition),
+    )
+
+
+def first_attempts(entrants: pl.DataFrame, mandatory: list[int], *, horizon: datetime | None) -> pl.DataFrame:
+    """Each unit's first attempt: whether it converted, whether its window is over, and how long it was watched (µs).
+
+    A killed attempt is watched to the end of its window like any other that did not convert. semantics.md §9
+    """
+    last = pl.lit(horizon, dtype=pl.Datetime("us", "UTC"))
+    is_event = pl.col("status") == "converted"
+    done_at = pl.max_horizontal(pl.col("step_times").list.get(number - 1, null_on_oob=True) for number in mandatory)
+    until = pl.when(is_event).then(done_at).otherwise(pl.min_horizontal(pl.col("closes_at"), last))
+    return entrants.filter("is_first").select(
+        "entered_at",
+        "entry_day",
+        "step_times",
+        "closes_at",
+        is_event=is_event,
+        is_open=pl.col("status") == "open",
+        is_closed=(pl.col("closes_at") <= last).fill_null(False),
+        until=pl.min_horizontal(pl.col("closes_at"), last),
+        waited=(until - pl.col("entered_at")).dt.total_microseconds().clip(lower_bound=0),
+    )
+
+
+def arrivals(
+    attempts: pl.DataFrame, window: timedelta | None
+) -> tuple[pl.DataFrame, tuple[float | None, ...], Projection | None]:
+    """The curve of conversion over time, the times of its quartiles in seconds, and its value at the end of the window."""
+    watched = attempts.lazy().filter(pl.col("waited").is_not_null()).with_columns(whole=pl.lit("all"))
+    longest = single(attempts, pl.col("waited").max()) or 0
+    at = window // MICROSECOND if window else int(longest)
+    estimate = kaplan_meier(watched, by=["whole"], at=at, quantiles=QUARTILES).collect()
+    curve = survival_curve(watched, by=["whole"]).filter(pl.col("waited") <= at).collect().sort("waited")
+    if estimate.is_empty():
+        return thinned(curve), (None, None, None), None
+    row = estimate.row(0, named=True)
+    quartiles = tuple(
+        None if row[f"quantile_{share}"] is None else row[f"quantile_{share}"] / 1e6 for share in QUARTILES
+    )
+    margin = Z95 * row["projected_error"]
+    value = row["projected_rate"]
+    projected = Projection(value, max(value - margin, 0.0), min(value + margin, 1.0)) if window else None
+    return thinned(curve), quartiles, projected
+
+
+def thinned(curve: pl.DataFrame) -> pl.DataFrame:
+    """The curve with its 95% band at no more moments than an eye can tell apart, from 0 seconds on."""
+    first = {"waited": 0, "at_risk": single(curve, pl.col("at_risk").max()) or 0, "share": 0.0, "error": 0.0}
+    start = pl.DataFrame([first], schema={name: curve.schema[name] for name in first})
+    place, last = pl.int_range(pl.len()), pl.len() - 1
+    moves = curve.filter((pl.col("events") > 0) | (place == last))
+    every = max(1, -(-moves.height // CURVE_POINTS))
+    kept = moves.filter((place % every == 0) | (place == last)).select(start.columns)
+    margin = Z95 * pl.col("error")
+    return (
+        pl.concat([start, kept])
+        .sort("waited", "share")
+        .select(
+            "at_risk",
+            "share",
+            seconds=pl.col("waited") / 1e6,
+            low=(pl.col("share") - margin).clip(lower_bound=0.0),
+            high=(pl.col("share") + margin).clip(upper_bound=1.0),
+        )
+    )
+
+
+def legs(attempts: pl.DataFrame, declared: pl.DataFrame, definition: Funnel | None) -> pl.DataFrame:
+    """From each mandatory step to the next: who went on, so far and matured, and the median time (Kaplan–Meier)."""
+    steps = declared.filter(~pl.col("is_optional")).select("step_number", "step_name").rows()
+    is_free = single(declared, pl.col("step_order").first()) == "any"
+    frames = [
+        leg(attempts, here, there).with_columns(from_step=pl.lit(name), to_step=pl.lit(next_name), place=pl.lit(place))
+        for place, ((here, name), (there, next_name)) in enumerate(pairwise(steps))
+        if not is_free
+    ]
+    schema = {"from_step": pl.String, "to_step": pl.String, "median_seconds": pl.Float64} | dict.fromkeys(
+        ("reached", "went_on", "matured_reached", "matured_went_on"), pl.Int64
+    )
+    if not frames:
+        return pl.DataFrame(schema=schema)
+    watched = pl.concat(frames).filter(pl.col("waited").is_not_null())
+    keys = ["place", "from_step", "to_step"]
+    counted = watched.group_by(keys).agg(
+        reached=pl.len().cast(pl.Int64),
+        went_on=pl.col("is_event").sum().cast(pl.Int64),
+        matured_reached=pl.col("is_closed").sum().cast(pl.Int64),
+        matured_went_on=(pl.col("is_closed") & pl.col("is_event")).sum().cast(pl.Int64),
+    )
+    longest = int(single(watched, pl.col("waited").max()) or 0)
+    medians = (
+        kaplan_meier(watched.lazy(), by=keys, at=longest)
+        .select(*keys, median_seconds=pl.col("quantile_0.5") / 1e6)
+        .collect()
+    )
+    return counted.join(medians, on=keys, how="left").sort("place").select(schema.keys())
+
+
+def leg(attempts: pl.DataFrame, here: int, there: int) -> pl.DataFrame:
+    """Those who reached step `here`: whether they reached `there`, and how long they were watched from the former (µs)."""
+    start, end = (pl.col("step_times").list.get(number - 1, null_on_oob=True) for number in (here, there))
+    return (
+        attempts.select("is_closed", "until", start=start, end=end)
+        .filter(pl.col("start").is_not_null())
+        .select(
+            "is_closed",
+            is_event=pl.col("end").is_not_null(),
+            waited=(pl.coalesce("end", "until") - pl.col("start")).dt.total_microseconds().clip(lower_bound=0),
+        )
+    )
+
+
+def compared_groups(
+    breakdown: pl.DataFrame, mandatory: list[int], definition: Funnel | None, *, is_independent: bool
+) -> tuple[Group, ...]:
+    """Each breakdown with its values' entrants and conversions; compared with the rest where values do not overlap."""
+    overlapping = {
+        item.label
+        for item in (definition.breakdowns if definition else ())
+        if isinstance(item.as_of, AsOfStep) or item.as_of == "all_events"
+    }
+    at = {
+        number: pl.col("reached").filter(pl.col("step_number") == number).sum().cast(pl.Int64)
+        for number in (mandatory[0], mandatory[-1])
+    }
+    low, high = wilson("reached", "entered")
+    groups = []
+    for name in sorted(breakdown["breakdown"].unique().to_list()):
+        rows = (
+            breakdown.filter(pl.col("breakdown") == name)
+            .group_by("value")
+            .agg(entered=at[mandatory[0]], reached=at[mandatory[-1]])
+            .filter(pl.col("entered") > 0)
+            .sort("entered", "value", descending=[True, False])
+            .with_columns(low=low, high=high)
+        )
+        is_tested = is_independent and name not in overlapping
+        compared = (
+            against_the_rest(rows)
+            if is_tested
+            else rows.with_columns(difference=pl.lit(None, dtype=pl.Float64), stands_out=pl.lit(None, dtype=pl.Boolean))
+        )
+        groups.append(Group(name, compared, is_tested))
+    return tuple(groups)

@@ -1,0 +1,1 @@
+"""Pages: one module each, with `build(view) -> list[Page]`; the list of them is in reports/site.py."""

@@ -1,0 +1,155 @@
+"""Data quality: where every row went, what could not be read, who was left out, and what has no place in the journey."""
+
+import polars as pl
+
+from reports.page import Block, Cell, Figure, Notice, Page, Query, Section, Terms, Tile, Tiles
+from reports.tables import cells, numbers, table, texts
+from reports.view import View
+from reports.words import count, name, plural, share
+
+OUTCOMES = ("loaded", "duplicate", "conflict", "superseded", "quarantined", "suppressed", "blank")
+OUTCOME_WORDS = (
+    ("Loaded", "The row became an event."),
+    ("Duplicate", "The same event had already come in with the same content."),
+    ("Conflict", "The same event had already come in with another content; the earliest stays."),
+    ("Superseded", "An older version of a record, or of a day that was delivered again."),
+    (
+        "Quarantined",
+        "The row could not be read. It is kept with the reason, and can be read again once that is mended.",
+    ),
+    ("Suppressed", "The row belongs to somebody who was erased."),
+    ("Blank", "There was nothing on the line."),
+)
+
+
+def build(view: View) -> list[Page]:
+    """The books of the data. Reads ops.balances, ops.failed_files."""
+    books = view.table("ops.balances")
+    parts = (
+        Section("In short", (*failures(view), totals(view))),
+        Section("Where every row went", (source_figure(books), file_figure(books))),
+        Section("What the outcomes mean", (Terms(OUTCOME_WORDS),)),
+    )
+    return [Page("data-quality.html", "Data quality", "The books", heading(view), lead(books), parts)]
+
+
+def heading(view: View) -> str:
+    """Whether something needs a person."""
+    failed, set_aside, rows = len(view.facts.failed_files), view.facts.quarantined, view.facts.rows_in
+    if failed:
+        return f"{plural(failed, 'file')} could not be read"
+    if not rows:
+        return "Nothing has landed yet"
+    if set_aside:
+        return f"{share(set_aside, rows)} of all rows could not be read"
+    return "Every row could be read"
+
+
+def lead(books: pl.DataFrame) -> str:
+    """How the books are kept."""
+    if books.is_empty():
+        return "As soon as a file has been read, this page says where each of its rows went."
+    files, sources = plural(books.height, "file"), plural(books["source"].n_unique(), "source")
+    return (
+        f"{files} from {sources}. Each row has exactly one outcome, so the outcomes of a file add up to its rows; "
+        "a file whose books do not balance is not loaded."
+    )
+
+
+def failures(view: View) -> list[Block]:
+    """The files of the last run that could not be read."""
+    rows = view.table("ops.failed_files").sort("path")
+    if rows.is_empty():
+        return []
+    lines = [
+        cells(name(row["path"], limit=120), name(row["source"] or "–"), name(row["problem"], limit=400))
+        for row in rows.iter_rows(named=True)
+    ]
+    return [
+        Notice(
+            "Nothing of these files is in the numbers of this report. Deliver them again, and the next run reads them."
+        ),
+        Figure(
+            "failed",
+            f"{plural(rows.height, 'file')} could not be read",
+            "",
+            None,
+            table(texts("File", "Source", "What is wrong"), lines),
+            Query("failed_files"),
+            is_open=True,
+        ),
+    ]
+
+
+def totals(view: View) -> Tiles:
+    """Rows in, loaded, set aside."""
+    facts = view.facts
+    return Tiles(
+        (
+            Tile("Rows that came in", count(facts.rows_in)),
+            Tile("Loaded as events", count(facts.loaded), "", f"{share(facts.loaded, facts.rows_in)} of all rows"),
+            Tile(
+                "Set aside",
+                count(facts.quarantined),
+                "",
+                f"{share(facts.quarantined, facts.rows_in)} of all rows, kept with the reason",
+            ),
+            Tile("Files not read", count(len(facts.failed_files))),
+        )
+    )
+
+
+def source_figure(books: pl.DataFrame) -> Figure:
+    """The books of each source."""
+    rows = books.group_by("source").agg(pl.col("rows_in", *OUTCOMES).sum(), files=pl.len()).sort("source")
+    lines = [
+        cells(Cell(name(row["source"]), plural(row["files"], "file")), count(row["rows_in"]), *outcome_cells(row))
+        for row in rows.iter_rows(named=True)
+    ]
+    worst = rows.filter(pl.col("quarantined") > 0).sort(
+        pl.col("quarantined") / pl.col("rows_in"), "source", descending=[True, False]
+    )
+    if worst.is_empty():
+        finding = "No row had to be set aside" if rows.height else "No file has been read yet"
+    else:
+        row = worst.row(0, named=True)
+        finding = f"Most rows were set aside in “{name(row['source'])}”: {count(row['quarantined'])} of {count(row['rows_in'])}"
+    return Figure(
+        "sources",
+        finding,
+        "Rows of each source by what became of them.",
+        None,
+        table((*texts("Source"), *numbers("Rows in", *(outcome.capitalize() for outcome in OUTCOMES))), lines),
+        Query("books_by_source"),
+        is_open=True,
+    )
+
+
+def outcome_cells(row: dict[str, int]) -> tuple[str, ...]:
+    """The counts of each outcome."""
+    return tuple(count(row[outcome]) for outcome in OUTCOMES)
+
+
+def file_figure(books: pl.DataFrame) -> Figure:
+    """The books of each file, the newest and the worst first."""
+    rows = books.sort("quarantined", "landed_on", "path", descending=[True, True, False])
+    lines = [
+        cells(
+            Cell(name(row["path"], limit=120), name(row["source"])),
+            str(row["landed_on"] or "–"),
+            count(row["rows_in"]),
+            *outcome_cells(row),
+        )
+        for row in rows.iter_rows(named=True)
+    ]
+    hit = rows.filter(pl.col("quarantined") > 0).height
+    return Figure(
+        "files",
+        f"{count(hit)} of {plural(rows.height, 'file')} held rows that could not be read",
+        "Files with most rows set aside first, then the newest.",
+        None,
+        table(
+            (*texts("File", "Landed on"), *numbers("Rows in", *(outcome.capitalize() for outcome in OUTCOMES))), lines
+        ),
+        Query("books_by_file"),
+    )

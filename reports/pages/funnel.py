@@ -1,0 +1,512 @@
+"""Funnel pages: one per funnel: how far people get, how sure we are, how long it takes, who differs, how it moves."""
+
+import polars as pl
+
+from reports.charts.curve import arrival_curve
+from reports.charts.dots import interval_dots
+from reports.charts.rate_bars import rate_bars
+from reports.charts.trend import Panel, trend
+from reports.findings import largest_loss
+from reports.frames import single, widest
+from reports.funnel_counts import FunnelCounts, Group
+from reports.page import Block, Cell, Figure, Page, Prose, Query, Section, Terms, Tile, Tiles
+from reports.rates import Rate
+from reports.tables import cells, numbers, rate_cells, rate_columns, table, texts
+from reports.view import View
+from reports.words import (
+    count,
+    day,
+    duration,
+    interval,
+    listed,
+    name,
+    percent,
+    plural,
+    points,
+    quoted,
+    sentence,
+    share,
+    window,
+)
+from transforms.statistics import FEW
+
+GROUPS_DRAWN = 12
+DAYS_DRAWN = 182
+MOMENTS = (
+    60,
+    300,
+    900,
+    1_800,
+    3_600,
+    3 * 3_600,
+    6 * 3_600,
+    12 * 3_600,
+    *(days * 86_400 for days in (1, 2, 3, 5, 7, 14, 21, 30, 60, 90, 180, 365)),
+)
+ORDERS = {
+    "ordered": "in this order, anything in between",
+    "strict": "in this order, with nothing else in between",
+    "any": "in any order",
+}
+ATTEMPTS = {
+    "best": "Of several attempts, the one that got furthest counts.",
+    "first": "Of several attempts, the first counts.",
+    "all": "Every attempt counts, so one customer may be counted more than once.",
+}
+
+
+def build(view: View) -> list[Page]:
+    """One page per funnel.
+
+    Reads core.funnel_definitions, mart.funnel_steps, mart.funnel_entrants, mart.funnel_daily, mart.funnel_breakdown.
+    """
+    return [funnel_page(counts, view) for counts in view.funnels]
+
+
+def funnel_page(counts: FunnelCounts, view: View) -> Page:
+    """The page of one funnel."""
+    parts = [
+        Section("How far they get", (steps_figure(counts),)),
+        Section("How sure this is", (certainty(counts), Prose((certainty_words(counts),)))),
+        Section("How long it takes", (time_figure(counts), *leg_figures(counts))),
+    ]
+    if counts.groups:
+        parts.append(Section("Who differs", tuple(group_figure(counts, group) for group in counts.groups)))
+    parts.append(Section("Over time", (daily_figure(counts, view),)))
+    parts.append(Section("What is counted", (definition_terms(counts),)))
+    eyebrow = f"Funnel · {name(counts.name)} · {window(counts.window)}"
+    return Page(
+        counts.file, name(counts.name, limit=32), eyebrow, heading(counts), lead(counts), tuple(parts), "Funnels"
+    )
+
+
+def funnel_query(file: str, counts: FunnelCounts, *variables: tuple[str, str]) -> Query:
+    """SQL about this funnel."""
+    return Query(file, (("funnel", counts.name), *variables))
+
+
+# ---------------------------------------------------------------- the top of the page
+
+
+def heading(counts: FunnelCounts) -> str:
+    """The largest loss, or how many completed."""
+    if not counts.entered:
+        return f"Nobody has entered {quoted(counts.name)} yet"
+    loss = largest_loss(counts)
+    if loss is None:
+        return f"{counts.completed.counts} {counts.units} completed {quoted(counts.name)}"
+    before, after, rate = loss
+    return (
+        f"{sentence(rate.text)} of those who reach {quoted(before, limit=40)} go no further"
+        if rate.says_enough
+        else f"Most stop before {quoted(after)}"
+    )
+
+
+def lead(counts: FunnelCounts) -> str:
+    """Who entered, who completed, how long it took."""
+    if not counts.entered:
+        return "The page fills as soon as somebody does the first step."
+    done = counts.completed
+    said = f" – {done.text}, 95% interval {done.interval}" if done.says_enough else " – too few to say a share"
+    words = [f"{plural(counts.entered, counts.unit)} entered and {count(done.part)} completed all steps{said}."]
+    median = counts.quartiles[1]
+    if median is not None:
+        words.append(f"Half of all who enter complete within {duration(median)}.")
+    elif counts.quartiles[0] is not None:
+        words.append(f"A quarter of all who enter complete within {duration(counts.quartiles[0])}.")
+    return " ".join(words)
+
+
+# ---------------------------------------------------------------- steps
+
+
+def steps_figure(counts: FunnelCounts) -> Figure:
+    """How many reach each step, and how many are lost before it."""
+    steps = counts.steps.with_columns(pl.col("reached", "reached_before").cast(pl.Int64))
+    lost = pl.when(~pl.col("is_optional")).then(pl.col("reached_before") - pl.col("reached"))
+    optional = pl.when("is_optional").then(pl.lit(" (optional)")).otherwise(pl.lit(""))
+    rows = steps.select(
+        label=pl.col("step_number").cast(pl.String) + ". " + pl.col("step_name") + optional,
+        reached="reached",
+        whole=pl.lit(counts.entered, dtype=pl.Int64),
+        low="total_rate_low",
+        high="total_rate_high",
+        lost=lost,
+    )
+    lines = []
+    for row, gone in zip(steps.iter_rows(named=True), rows["lost"], strict=True):
+        before, reached = row["reached_before"], row["reached"]
+        lines.append(
+            cells(
+                Cell(f"{row['step_number']}. {name(row['step_name'])}", "optional" if row["is_optional"] else ""),
+                count(reached),
+                count(before),
+                share(reached, before),
+                "–" if gone is None else count(gone),
+                "–" if gone is None else share(gone, before),
+                share(reached, counts.entered),
+                interval(row["total_rate_low"], row["total_rate_high"]),
+            )
+        )
+    return Figure(
+        "steps",
+        steps_sentence(counts),
+        f"Bars show the share of all {counts.units} who entered that reached each step; hatched is what was lost since the step before; "
+        "the thin line is the 95% interval.",
+        rate_bars(rows) if rows.height else None,
+        table(
+            (
+                *texts("Step"),
+                *numbers(
+                    "Reached it",
+                    "Of those at the step before",
+                    "Step rate",
+                    "Lost before it",
+                    "Drop-off",
+                    "Of all who entered",
+                    "95% interval",
+                ),
+            ),
+            lines,
+            note="An optional step may be skipped: nobody is lost there, and the next step is measured against the last step that is not optional.",
+        ),
+        funnel_query("funnel_steps", counts),
+        is_open=True,
+    )
+
+
+def steps_sentence(counts: FunnelCounts) -> str:
+    """The largest loss with its counts."""
+    loss = largest_loss(counts)
+    if loss is None:
+        return f"{counts.completed.counts} {counts.units} completed all steps"
+    before, after, rate = loss
+    return f"The largest loss is between {quoted(before)} and {quoted(after)}: {count(rate.part)} of {plural(rate.whole, counts.unit)}"
+
+
+# ---------------------------------------------------------------- certainty
+
+
+def certainty(counts: FunnelCounts) -> Tiles:
+    """Matured, so far and projected, kept apart."""
+    over = f"whose {duration(counts.window.total_seconds())} are over" if counts.window else "whose window is over"
+    tiles = []
+    if counts.window:
+        tiles.append(rate_tile(f"Matured: {counts.units} {over}", counts.matured, "final"))
+    still = (
+        f"not complete: {count(counts.still_open)} still have time"
+        if counts.still_open
+        else "nobody is still on the way"
+    )
+    tiles.append(rate_tile(f"So far: all {counts.units}", counts.so_far, still))
+    if counts.projected:
+        projected, label = counts.projected, "Projected: when everybody's time is over"
+        if counts.so_far.says_enough:
+            tiles.append(
+                Tile(
+                    label,
+                    percent(projected.value),
+                    "",
+                    f"an estimate, 95% interval {interval(projected.low, projected.high)}",
+                )
+            )
+        else:
+            tiles.append(
+                Tile(
+                    label,
+                    "too few to say",
+                    "",
+                    f"from {plural(counts.so_far.whole, counts.unit)}; interval {interval(projected.low, projected.high)}",
+                )
+            )
+    return Tiles(tuple(tiles))
+
+
+def rate_tile(label: str, rate: Rate, state: str) -> Tile:
+    """A rate as a headline figure."""
+    value = rate.text if rate.whole else "nobody yet"
+    return Tile(label, value, "", f"{rate.evidence}; {state}" if rate.whole else state)
+
+
+def certainty_words(counts: FunnelCounts) -> str:
+    """Why these differ from the steps above."""
+    best = "The steps above count each one's best attempt; these" if counts.attempt == "best" else "These"
+    projected = (
+        " The projection supposes that those still on the way will behave as those before them did."
+        if counts.projected
+        else ""
+    )
+    return f"{best} figures count the first attempt of each, because the best one is only known afterwards.{projected}"
+
+
+# ---------------------------------------------------------------- time
+
+
+def time_figure(counts: FunnelCounts) -> Figure:
+    """How quickly those who enter complete."""
+    curve = counts.arrivals
+    last = float(single(curve, pl.col("seconds").max()) or 0)
+    moments = [moment for moment in MOMENTS if last / 400 <= moment < last] + [last] if last else []
+    lines = []
+    for moment in moments:
+        at = curve.filter(pl.col("seconds") <= moment).row(-1, named=True)
+        lines.append(
+            cells(
+                duration(moment),
+                percent(at["share"]) if counts.so_far.says_enough else "too few to say",
+                interval(at["low"], at["high"]),
+                count(at["at_risk"]),
+            )
+        )
+    quarter, half, most = (duration(value) if value is not None else "not reached" for value in counts.quartiles)
+    return Figure(
+        "time",
+        time_sentence(counts),
+        f"The share of all {counts.units} who have completed by each moment since their first step "
+        f"(first attempts; an estimate that allows for those "
+        f"still on the way: Kaplan–Meier, with its 95% band). Until a quarter have completed: {quarter}; half: {half}; three quarters: {most}.",
+        arrival_curve(curve) if counts.so_far.part and counts.so_far.says_enough else None,
+        table(
+            (*texts("Time since the first step"), *numbers("Completed by then", "95% interval", "Still watched")),
+            lines,
+            note=f"From {plural(counts.so_far.whole, counts.unit)}, {count(counts.so_far.part)} of them completed so far.",
+        ),
+        funnel_query("funnel_times", counts),
+    )
+
+
+def time_sentence(counts: FunnelCounts) -> str:
+    """The median, or why there is none."""
+    quarter, half, _ = counts.quartiles
+    if not counts.so_far.part:
+        return "Nobody has completed yet"
+    if half is not None:
+        return f"Half of all who enter complete within {duration(half)}"
+    if quarter is not None:
+        return (
+            f"A quarter of all who enter complete within {duration(quarter)}, fewer than half {window(counts.window)}"
+        )
+    return f"Less than a quarter of all who enter complete {window(counts.window)}"
+
+
+def leg_figures(counts: FunnelCounts) -> list[Figure]:
+    """From each step to the next: who went on, and how long it took."""
+    if counts.legs.is_empty():
+        return []
+    lines = []
+    for row in counts.legs.iter_rows(named=True):
+        matured = Rate.of(row["matured_went_on"], row["matured_reached"])
+        median = duration(row["median_seconds"]) if row["median_seconds"] is not None else "not reached"
+        so_far = Cell(count(row["went_on"]), f"of {count(row['reached'])}")
+        lines.append(
+            cells(
+                Cell(f"{name(row['from_step'], limit=40)} → {name(row['to_step'], limit=40)}"),
+                so_far,
+                *rate_cells(matured),
+                median,
+            )
+        )
+    timed = counts.legs.filter(pl.col("median_seconds").is_not_null())
+    if timed.is_empty():
+        finding = "No step is followed by the next for half of those who reach it"
+    else:
+        slowest = widest(timed, "median_seconds")
+        median = duration(slowest["median_seconds"])
+        finding = f"The slowest part is from {quoted(slowest['from_step'])} to {quoted(slowest['to_step'])}: half have done it within {median}"
+    return [
+        Figure(
+            "legs",
+            finding,
+            "First attempts. The median counts everybody who reached the first of the two steps, also those who never went on: “not reached” means "
+            "that fewer than half did.",
+            None,
+            table(
+                (
+                    *texts("From → to"),
+                    *numbers("Went on so far"),
+                    *rate_columns("Matured: went on", "Matured: reached"),
+                    *numbers("Median time"),
+                ),
+                lines,
+            ),
+            funnel_query("funnel_times", counts),
+            is_open=True,
+        )
+    ]
+
+
+# ---------------------------------------------------------------- groups and days
+
+
+def group_figure(counts: FunnelCounts, group: Group) -> Figure:
+    """One breakdown: each value's share that completed."""
+    rows = group.rows.head(GROUPS_DRAWN).select(
+        label="value", part="reached", whole="entered", low="low", high="high", differs="stands_out"
+    )
+    lines = []
+    for row in group.rows.iter_rows(named=True):
+        rate = Rate(row["reached"], row["entered"], row["low"], row["high"])
+        verdict = (
+            "not tested" if row["stands_out"] is None else "differs" if row["stands_out"] else "no clear difference"
+        )
+        if group.is_tested and row["p_value"] is None:
+            verdict = "too few to say"
+        difference = (
+            points(row["difference"])
+            if row["difference"] is not None and verdict not in ("not tested", "too few to say")
+            else "–"
+        )
+        lines.append(cells(name(row["value"]), *rate_cells(rate), difference, verdict))
+    shown = f" The {GROUPS_DRAWN} with most {counts.units} are drawn." if group.rows.height > GROUPS_DRAWN else ""
+    tested = (
+        "A filled diamond differs from all others together by more than chance (two-proportion test, false discoveries held to 5%)."
+        if group.is_tested
+        else "Groups overlap or repeat customers, so they are not tested against each other."
+    )
+    total = counts.completed
+    return Figure(
+        f"by-{counts.groups.index(group) + 1}",
+        group_sentence(counts, group),
+        f"Share of each group that completed all steps, with its 95% interval; the dotted line is the share of all. {tested}{shown}",
+        interval_dots(rows, overall=total.value if total.says_enough else None) if rows.height else None,
+        table(
+            (
+                *texts(sentence(name(group.breakdown))),
+                *rate_columns("Completed", "Entered"),
+                *numbers("Against the rest"),
+                *texts("Verdict"),
+            ),
+            lines,
+        ),
+        funnel_query("funnel_breakdown", counts, ("breakdown", group.breakdown)),
+    )
+
+
+def group_sentence(counts: FunnelCounts, group: Group) -> str:
+    """The groups that stand out, as a sentence."""
+    label = quoted(group.breakdown)
+    if not group.is_tested:
+        return f"{plural(group.rows.height, 'group')} by {label}"
+    out = group.rows.filter(pl.col("stands_out").fill_null(False))
+    if out.is_empty():
+        return f"No group by {label} differs from the rest by more than chance"
+    out = out.with_columns(size=(pl.col("difference").abs() * pl.col("entered"))).sort(
+        "size", "value", descending=[True, False]
+    )
+    named = [
+        f"{quoted(value, limit=40)} completes {'more' if difference > 0 else 'less'} often than the rest ({points(difference)})"
+        for value, difference in out.head(2).select("value", "difference").rows()
+    ]
+    more = f"; {plural(out.height - 2, 'other group differs', 'other groups differ')} too" if out.height > 2 else ""
+    return f"By {label}: {listed(named)}{more}"
+
+
+def daily_figure(counts: FunnelCounts, view: View) -> Figure:
+    """Who entered on each day, and the share that completed."""
+    every = counts.daily
+    rows = every.tail(DAYS_DRAWN).with_columns(pl.col("entrants", "converted").cast(pl.Int64))
+    days, mature = rows["entry_day"].to_list(), [bool(flag) for flag in rows["is_mature"]]
+    rates = [
+        converted / entered if entered >= FEW else None
+        for entered, converted in rows.select("entrants", "converted").rows()
+    ]
+    notes = ["" if done else " (not complete)" for done in mature]
+    hover = [
+        f"{day(one)}{note}<br>{count(entered)} entered"
+        for one, note, entered in zip(days, notes, rows["entrants"], strict=True)
+    ]
+    rate_hover = [
+        f"{day(one)}{note}<br>{count(converted)} of {count(entered)} completed: {share(converted, entered)}"
+        for one, note, (entered, converted) in zip(
+            days, notes, rows.select("entrants", "converted").rows(), strict=True
+        )
+    ]
+    panels = [Panel("Entered", "bars", rows["entrants"].to_list(), hover)]
+    if any(rate is not None for rate in rates):
+        panels.append(Panel("Share that completed (days with 20 entrants or more)", "line", rates, rate_hover, ".0%"))
+    cut = f" The newest {DAYS_DRAWN} days." if every.height > DAYS_DRAWN else ""
+    changes = sorted(view.journey.changes, key=lambda item: (item.date, item.name))
+    events = [
+        (chr(ord("A") + number % 26), item.date)
+        for number, item in enumerate(changes)
+        if days and days[0] <= item.date <= days[-1]
+    ]
+    legend = "".join(f" {letter}: {name(changes[ord(letter) - ord('A')].name)}." for letter, _ in events)
+    return Figure(
+        "days",
+        daily_sentence(counts, rows),
+        f"By the day of entry. Hollow: the window is not over, so the share can still grow. Each day counts the best attempt of that day, so a "
+        f"{counts.unit} may appear on several days and days do not add up.{cut}{legend}",
+        trend(days, panels, complete=mature, events=events) if days else None,
+        table(
+            (*texts("Day of entry"), *rate_columns("Completed", "Entered")),
+            [
+                cells(Cell(day(one), note.strip(" ()")), *rate_cells(Rate.of(converted, entered)))
+                for one, note, (entered, converted) in reversed(
+                    list(zip(days, notes, rows.select("entrants", "converted").rows(), strict=True))
+                )
+            ],
+        ),
+        funnel_query("funnel_daily", counts),
+    )
+
+
+def daily_sentence(counts: FunnelCounts, rows: pl.DataFrame) -> str:
+    """How many of the days can be judged."""
+    done = rows.filter("is_mature")
+    if rows.is_empty():
+        return "Nobody has entered yet"
+    if done.is_empty():
+        return (
+            "No day can be judged yet: every window still runs"
+            if counts.window
+            else "Without a window no day is ever complete"
+        )
+    if done.height == rows.height:
+        return f"All {plural(rows.height, 'day')} are complete"
+    last = single(done, pl.col("entry_day").max())
+    return (
+        f"Days up to {day(last)} are complete; the {plural(rows.height - done.height, 'day')} after that can still grow"
+    )
+
+
+# ---------------------------------------------------------------- definition
+
+
+def definition_terms(counts: FunnelCounts) -> Block:
+    """The definition in words."""
+    definition = counts.definition
+    order = definition.order if definition else "ordered"
+    steps = "; ".join(
+        f"{number}. {name(label)}{' (may be skipped)' if is_optional else ''}"
+        for number, label, is_optional in counts.steps.select("step_number", "step_name", "is_optional").rows()
+    )
+    limit = (
+        f"All steps within {duration(counts.window.total_seconds())} of the first one, that moment included."
+        if counts.window
+        else "There is no time limit."
+    )
+    terms = [
+        ("Steps", f"{steps} – {ORDERS[order]}."),
+        ("Counted", f"{sentence(counts.units)}. {ATTEMPTS[counts.attempt]}"),
+        ("Time limit", limit),
+        (
+            "Known up to",
+            f"{counts.horizon:%Y-%m-%d %H:%M} UTC; nothing later is counted." if counts.horizon else "no events yet",
+        ),
+    ]
+    if definition and definition.description:
+        terms.insert(0, ("About", name(definition.description, limit=400)))
+    if definition and definition.exclusions:
+        excluded = listed([quoted(item.event) for item in definition.exclusions], "or")
+        ending = "ends the attempt where it stands" if definition.exclusion == "kill" else "removes the attempt"
+        terms.append(("Left out", f"{excluded} in between {ending}."))
+    if definition and definition.hold_constant:
+        terms.append(
+            (
+                "Held equal",
+                f"All steps of one attempt share the same {listed([quoted(item) for item in definition.hold_constant])}.",
+            )
+        )
+    return Terms(tuple(terms))

@@ -1,0 +1,262 @@
+"""Stages: how many enter each, how many go on from one to another, where they move next, and how long it takes."""
+
+import polars as pl
+
+from reports.charts.moves import WAYS, move_bars
+from reports.charts.rate_bars import rate_bars
+from reports.findings import next_stage
+from reports.frames import single
+from reports.page import Cell, Figure, Page, Query, Section
+from reports.pages.overview import stage_figure
+from reports.rates import Rate
+from reports.tables import cells, numbers, rate_cells, rate_columns, table, texts
+from reports.view import View
+from reports.words import count, duration, interval, name, percent, plural, quoted, share
+from transforms.statistics import FEW, Z95
+
+HEAT_STEPS = 10
+
+
+def build(view: View) -> list[Page]:
+    """The page of stage conversion.
+
+    Reads mart.stage_reach, mart.stage_conversion, mart.stage_transitions.
+    """
+    conversion = view.table("mart.stage_conversion")
+    parts = (
+        Section("Who ever got there", (stage_figure(view),)),
+        Section("From each stage to the next", (next_figure(conversion),)),
+        Section("From every stage to every later one", (matrix_figure(conversion), certainty_figure(conversion))),
+        Section("Where they go from here", (moves_figure(view),)),
+    )
+    return [
+        Page(
+            "stages.html",
+            "Stages",
+            f"Stages of the journey · {allowed_time(conversion)}",
+            heading(conversion),
+            lead(conversion),
+            parts,
+        )
+    ]
+
+
+def allowed_time(conversion: pl.DataFrame) -> str:
+    """The window of stage conversion in words."""
+    seconds = single(conversion, pl.col("window_seconds").max())
+    return "at any time" if seconds is None else f"within {duration(seconds)}"
+
+
+def settled(row: dict[str, int | None]) -> Rate:
+    """The rate that is final: of those whose window is over; without a window, of all so far."""
+    if row["window_seconds"] is None:
+        return Rate.of(row["reached"], row["entered"])
+    return Rate.of(row["matured_reached"], row["matured_entered"])
+
+
+def heading(conversion: pl.DataFrame) -> str:
+    """The narrowest place of the journey."""
+    rates = [(row, settled(row)) for row in next_stage(conversion).iter_rows(named=True)]
+    enough = [(row, rate) for row, rate in rates if rate.says_enough]
+    if not enough:
+        return "Too few customers to say where the journey narrows"
+    row, rate = min(enough, key=lambda pair: (pair[1].value, pair[0]["from_stage_number"]))
+    return f"{rate.text} go on from {quoted(row['from_stage'], limit=40)} to {quoted(row['to_stage'], limit=40)}, the fewest of all stages"
+
+
+def lead(conversion: pl.DataFrame) -> str:
+    """What the shares on this page are shares of."""
+    if conversion.is_empty():
+        return "As soon as events are mapped to stages, this page shows how customers move between them."
+    return (
+        "Each share is of the customers who entered a stage, counted from their first entry, who reached a later stage "
+        f"{allowed_time(conversion)}. Shares are shown first for those whose time is over; the others can still get there."
+    )
+
+
+def next_figure(conversion: pl.DataFrame) -> Figure:
+    """Each stage to the one right after it."""
+    onward = next_stage(conversion)
+    rates = [settled(row) for row in onward.iter_rows(named=True)]
+    rows = pl.DataFrame(
+        [
+            (f"{row['from_stage']} → {row['to_stage']}", rate.part, rate.whole, rate.low, rate.high, None)
+            for row, rate in zip(onward.iter_rows(named=True), rates, strict=True)
+        ],
+        schema={
+            "label": pl.String,
+            "reached": pl.Int64,
+            "whole": pl.Int64,
+            "low": pl.Float64,
+            "high": pl.Float64,
+            "lost": pl.Int64,
+        },
+        orient="row",
+    )
+    lines = [
+        cells(f"{name(row['from_stage'])} → {name(row['to_stage'])}", *rate_cells(rate), median(row["median_seconds"]))
+        for row, rate in zip(onward.iter_rows(named=True), rates, strict=True)
+    ]
+    best = max(
+        (pair for pair in zip(onward.iter_rows(named=True), rates, strict=True) if pair[1].says_enough),
+        key=lambda pair: pair[1].value or 0,
+        default=None,
+    )
+    finding = (
+        f"Most go on from {quoted(best[0]['from_stage'])} to {quoted(best[0]['to_stage'])}: {best[1].text}"
+        if best
+        else "Too few customers for a share yet"
+    )
+    return Figure(
+        "next-stage",
+        finding,
+        f"Customers who reached the next stage {allowed_time(conversion)} of first entering one; only those whose time is over.",
+        rate_bars(rows) if rows.height else None,
+        table(
+            (*texts("From → to"), *rate_columns("Reached it", "Entered, time over"), *numbers("Median time")),
+            lines,
+            note="The median counts everybody who entered, also those who never went on: “not reached” means that fewer than half did.",
+        ),
+        Query("stage_conversion"),
+        is_open=True,
+    )
+
+
+def median(seconds: int | None) -> str:
+    """A median time, which may lie beyond what has been seen."""
+    return "not reached" if seconds is None else duration(seconds)
+
+
+def matrix_figure(conversion: pl.DataFrame) -> Figure:
+    """Every stage to every later stage, as a grid."""
+    pairs = {(row["from_stage"], row["to_stage"]): settled(row) for row in conversion.iter_rows(named=True)}
+    by_place = conversion.sort("from_stage_number", "to_stage_number")
+    rows, columns = (
+        by_place["from_stage"].unique(maintain_order=True).to_list(),
+        by_place.sort("to_stage_number")["to_stage"].unique(maintain_order=True).to_list(),
+    )
+    lines = [
+        (Cell(name(row, limit=40)), *(matrix_cell(pairs.get((row, column))) for column in columns)) for row in rows
+    ]
+    strongest = max(((rate.value or 0, pair) for pair, rate in pairs.items() if rate.says_enough), default=None)
+    finding = (
+        "Darker means that more get there"
+        if strongest is None
+        else f"From {quoted(strongest[1][0])}, {pairs[strongest[1]].text} reach {quoted(strongest[1][1])}, the strongest path"
+    )
+    return Figure(
+        "stage-matrix",
+        finding,
+        "Rows: the stage entered. Columns: the later stage reached. Only customers whose time is over; the darker, the larger the share.",
+        None,
+        table((*texts("From"), *numbers(*(f"to {name(column, limit=40)}" for column in columns))), lines),
+        Query("stage_conversion"),
+        is_open=True,
+    )
+
+
+def matrix_cell(rate: Rate | None) -> Cell:
+    """One share of the grid with its counts."""
+    if rate is None:
+        return Cell("")
+    heat = min(HEAT_STEPS - 1, int((rate.value or 0) * HEAT_STEPS)) if rate.says_enough else None
+    return Cell(rate.text, rate.counts, heat)
+
+
+def certainty_figure(conversion: pl.DataFrame) -> Figure:
+    """Matured, so far and projected of every pair, kept apart."""
+    lines = []
+    for row in conversion.sort("from_stage_number", "to_stage_number").iter_rows(named=True):
+        matured = Rate.of(row["matured_reached"], row["matured_entered"])
+        lines.append(
+            cells(
+                f"{name(row['from_stage'], limit=40)} → {name(row['to_stage'], limit=40)}",
+                *(rate_cells(matured) if row["matured_entered"] is not None else ("–",) * 4),
+                Cell(share(row["reached"], row["entered"]), f"{count(row['reached'])} of {count(row['entered'])}"),
+                projected_cell(row),
+                median(row["median_seconds"]),
+            )
+        )
+    waiting = int(
+        conversion.group_by("from_stage")
+        .agg((pl.col("entered").cast(pl.Int64) - pl.col("matured_entered").cast(pl.Int64)).first())["entered"]
+        .sum()
+        or 0
+    )
+    return Figure(
+        "stage-certainty",
+        f"The time of {plural(waiting, 'entry', 'entries')} still runs" if waiting else "Nobody's time still runs",
+        "Matured: customers whose time is over, final. So far: everybody who entered; incomplete. Projected: the share to expect once everybody's "
+        "time is over (Kaplan–Meier).",
+        None,
+        table(
+            (
+                *texts("From → to"),
+                *rate_columns("Matured: reached", "Matured: entered"),
+                *numbers("So far", "Projected", "Median time"),
+            ),
+            lines,
+            most=200,
+        ),
+        Query("stage_conversion"),
+    )
+
+
+def projected_cell(row: dict[str, float | None]) -> Cell:
+    """A projected share with its interval."""
+    rate, error, entered = row["projected_rate"], row["projected_error"], row["entered"]
+    if rate is None or error is None:
+        return Cell("–")
+    span = interval(max(rate - Z95 * error, 0.0), min(rate + Z95 * error, 1.0))
+    return Cell(percent(rate) if entered and entered >= FEW else "too few to say", span)
+
+
+def moves_figure(view: View) -> Figure:
+    """Where customers went from each stage: on, skipping, back, or nowhere yet."""
+    moves = view.table("mart.stage_transitions")
+    order = {stage: number for number, stage in enumerate(view.journey.stage_names)}
+    way = pl.when(pl.col("to_stage") == "(still there)").then(pl.lit("still there")).otherwise(pl.col("direction"))
+    inside = moves.filter(pl.col("from_stage") != "(start)").with_columns(way=way, moves=pl.col("moves").cast(pl.Int64))
+    names = [label for label, *_ in WAYS]
+    place = pl.col("from_stage").replace_strict(order, default=len(order), return_dtype=pl.Int64)
+    rows = (
+        inside.group_by("from_stage")
+        .agg(pl.col("moves").filter(pl.col("way") == label).sum().alias(label) for label in names)
+        .sort(place, "from_stage")
+        .rename({"from_stage": "label"})
+    )
+    places = [
+        pl.col(column).replace_strict(
+            order, default=-1 if column == "from_stage" else len(order), return_dtype=pl.Int64
+        )
+        for column in ("from_stage", "to_stage")
+    ]
+    lines = [
+        cells(
+            f"{name(row['from_stage'], limit=40)} → {name(row['to_stage'], limit=40)}",
+            row["direction"] or "–",
+            count(row["moves"]),
+            count(row["customers"]),
+            "–" if row["median_seconds"] is None else duration(row["median_seconds"]),
+        )
+        for row in moves.sort(*places, "from_stage", "to_stage").iter_rows(named=True)
+    ]
+    back = int(single(rows, pl.col("back").sum())) if rows.height else 0
+    whole = int(rows.select(pl.sum_horizontal(names)).to_series().sum()) if rows.height else 0
+    finding = (
+        f"{share(back, whole)} of the times that somebody was in a stage ended with a step back: {count(back)} of {count(whole)}"
+        if whole >= FEW
+        else "Too few moves to say"
+    )
+    return Figure(
+        "moves",
+        finding,
+        "What followed each time that a customer was in a stage. Journeys are seldom straight: people skip stages and come back.",
+        move_bars(rows) if whole else None,
+        table(
+            (*texts("From → to", "Direction"), *numbers("Moves", "Customers", "Median time in the stage left")),
+            lines,
+            most=200,
+        ),
+        Query("stage_transitions"),
+    )

@@ -1,0 +1,99 @@
+"""The site: all pages from the tables, as file names and bytes; the same tables give the same bytes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from reports.page import Figure, Page, Query
+from reports.pages import data_quality, definitions, funnel, overview, stages
+from reports.theme import figure_json
+from reports.view import SiteFacts, View
+from reports.words import day, name, plain
+from transforms.journey import Journey
+
+PAGES = (overview, funnel, stages, data_quality, definitions)
+"""The page modules in the order of the menu: each has `build(view) -> list[Page]`."""
+
+HERE = Path(__file__).parent
+TEMPLATES = FileSystemLoader([HERE / "templates", HERE.parent / "sql" / "reports"])
+LONGEST_VALUE = 200
+FOOTER = (
+    "Every share stands with its counts. Intervals are 95%. Under 20 counted, no percentage is shown.",
+    "The words of this report are explained under Definitions; the numbers and the SQL that gives them stand under each figure.",
+)
+
+__all__ = ["PAGES", "SiteFacts", "build_site"]
+
+
+def build_site(tables: Mapping[str, pl.DataFrame], *, journey: Journey, facts: SiteFacts) -> dict[str, bytes]:
+    """All files of the report site by name, below its folder.
+
+    In: the tables by warehouse name, any of them empty, none missing (each page module says which it reads).
+    Raises KeyError naming a table that is missing.
+    """
+    view = View(tables, journey, facts)
+    pages = [page for module in PAGES for page in module.build(view)]
+    template = environment().get_template("page.html.j2")
+    files = {page.file: rendered(template, page, pages, view) for page in pages}
+    assets = {"assets/plotly.min.js": get_plotlyjs().encode(), "assets/site.js": source("site.js").encode()}
+    return files | assets
+
+
+def rendered(template: Template, page: Page, pages: list[Page], view: View) -> bytes:
+    """One page as bytes."""
+    text = template.render(
+        page=page,
+        menu=pages,
+        site_name=name(view.journey.name, limit=40),
+        css=Markup(source("site.css")),
+        has_charts=any(
+            isinstance(block, Figure) and block.chart is not None
+            for section in page.sections
+            for block in section.blocks
+        ),
+        footer={"words": FOOTER, "facts": footer_facts(view)},
+    )
+    return text.encode()
+
+
+def footer_facts(view: View) -> tuple[tuple[str, str], ...]:
+    """What the numbers of the site rest on."""
+    facts = view.facts
+    known = f"{facts.horizon:%Y-%m-%d %H:%M:%S} UTC" if facts.horizon else "no events yet"
+    return (
+        ("Report of", day(facts.day)),
+        ("Known up to", known),
+        ("Data version", name(facts.data_version)),
+        ("Configuration version", name(facts.configuration_version)),
+        ("Product version", name(facts.product_version)),
+    )
+
+
+def environment() -> Environment:
+    """The templates, with everything from the data escaped."""
+    made = Environment(
+        loader=TEMPLATES, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters["figure_json"] = lambda figure: Markup(figure_json(figure))
+    made.filters["sql"] = sql
+    return made
+
+
+def source(file: str) -> str:
+    """A file of the templates as it stands."""
+    return TEMPLATES.get_source(Environment(), file)[0]
+
+
+def sql(query: Query) -> str:
+    """The SQL of a figure, ready to paste: its variables, then its file."""
+    variables = [f"SET VARIABLE {variable} = '{quotable(value)}';" for variable, value in query.variables]
+    return "\n".join([*variables, source(f"{query.file}.sql").strip()])
+
+
+def quotable(value: str) -> str:
+    """A value between the quotes of a SQL text; one too long to read is shortened."""
+    return plain(value, limit=LONGEST_VALUE).replace("'", "''")

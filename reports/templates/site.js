@@ -1,0 +1,29 @@
+// Draws the figures of a page: each has its Plotly figure as JSON beside it, with colours named as the style sheet names them.
+(() => {
+  "use strict";
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const options = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false };
+
+  const painted = (value, style) => {
+    if (Array.isArray(value)) return value.map((item) => painted(item, style));
+    if (value !== null && typeof value === "object")
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, painted(item, style)]));
+    const named = typeof value === "string" && /^var\((--[a-z-]+)\)$/.exec(value);
+    return named ? style.getPropertyValue(named[1]).trim() : value;
+  };
+
+  const draw = (place) => {
+    const source = document.getElementById(place.dataset.figure);
+    const { data, layout } = painted(JSON.parse(source.textContent), getComputedStyle(document.documentElement));
+    place.querySelector(".fallback")?.remove();
+    Plotly.react(place, data, layout, options);
+  };
+
+  const drawAll = () => document.querySelectorAll("[data-figure]").forEach(draw);
+
+  if (typeof Plotly !== "undefined") {
+    drawAll();
+    dark.addEventListener("change", drawAll);
+  }
+  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+})();

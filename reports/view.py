@@ -1,0 +1,116 @@
+"""View: what a page module is given: the tables, the journey, the facts of the site, and what several pages ask of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from reports.funnel_counts import FunnelCounts, count_funnel
+from reports.words import slug
+from transforms.journey import Journey
+
+PERIOD_DAYS = 28
+
+
+@dataclass(frozen=True)
+class SiteFacts:
+    """What the tables do not say of themselves.
+
+    `day` is the day of the report: that of the horizon in the report time zone. `failed_files` are paths.
+    """
+
+    data_version: str
+    configuration_version: str
+    product_version: str
+    horizon: datetime | None
+    day: date | None
+    rows_in: int = 0
+    loaded: int = 0
+    quarantined: int = 0
+    failed_files: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Period:
+    """Whole days in a row, both ends included."""
+
+    first: date
+    last: date
+
+    @property
+    def before(self) -> "Period":
+        """As many days, right before."""
+        return Period(self.first - timedelta(days=PERIOD_DAYS), self.first - timedelta(days=1))
+
+    def holds(self, day: pl.Expr) -> pl.Expr:
+        """True for a day of the period."""
+        return day.is_between(self.first, self.last)
+
+    @classmethod
+    def up_to(cls, last: date) -> "Period":
+        """The period that ends with this day."""
+        return cls(last - timedelta(days=PERIOD_DAYS - 1), last)
+
+
+@dataclass(frozen=True)
+class View:
+    """The tables by name, the journey, and the facts of the site."""
+
+    tables: Mapping[str, pl.DataFrame]
+    journey: Journey
+    facts: SiteFacts
+
+    def table(self, name: str) -> pl.DataFrame:
+        """One table. Raises KeyError naming the tables there are."""
+        if name not in self.tables:
+            raise KeyError(
+                f"the report asks for the table {name!r}, but was given only: {', '.join(sorted(self.tables))}"
+            )
+        return self.tables[name]
+
+    @property
+    def last_whole_day(self) -> date | None:
+        """The newest day, in the report time zone, of which everything has come in; None without events."""
+        if self.facts.horizon is None:
+            return None
+        return (self.facts.horizon.astimezone(ZoneInfo(self.journey.time_zone)) - timedelta(days=1)).date()
+
+    @property
+    def period(self) -> Period | None:
+        """The newest whole days, which the overview is about."""
+        return Period.up_to(self.last_whole_day) if self.last_whole_day else None
+
+    @cached_property
+    def funnels(self) -> tuple[FunnelCounts, ...]:
+        """The counts of each funnel, in the order of journey.yaml."""
+        files: dict[str, str] = {}
+        for name in self.funnel_names:
+            files[name] = slug(name, files.values())
+        return tuple(
+            count_funnel(
+                {table: self.table(table) for table in FUNNEL_TABLES},
+                name,
+                definition=next((funnel for funnel in self.journey.funnels if funnel.name == name), None),
+                file=f"funnel-{files[name]}.html",
+            )
+            for name in self.funnel_names
+        )
+
+    @property
+    def funnel_names(self) -> list[str]:
+        """The funnels that have counts, in the order of journey.yaml, others after them by name."""
+        found = set(self.table("core.funnel_definitions")["funnel"].to_list())
+        known = [funnel.name for funnel in self.journey.funnels if funnel.name in found]
+        return known + sorted(found - set(known))
+
+
+FUNNEL_TABLES = (
+    "core.funnel_definitions",
+    "mart.funnel_entrants",
+    "mart.funnel_steps",
+    "mart.funnel_daily",
+    "mart.funnel_breakdown",
+)

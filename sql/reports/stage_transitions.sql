@@ -1,0 +1,9 @@
+-- Moves between stages, from '(start)' to '(still there)'.
+SELECT
+    from_stage,
+    to_stage,
+    direction,
+    moves,
+    customers,
+    median_seconds
+FROM mart.stage_transitions
