@@ -10,7 +10,7 @@
 -- column bounces: Sessions of exactly one active event.
 -- column converted_sessions: Sessions that hold a conversion.
 -- column conversion_rate: converted_sessions / sessions.
--- column conversion_rate_low: Low end of the Wilson 95 % interval of conversion_rate, as if each session were a customer of its own.
+-- column conversion_rate_low: Low end of the Wilson 95 % interval of conversion_rate (each session by itself).
 -- column conversion_rate_high: High end of the Wilson 95 % interval of conversion_rate.
 -- column conversions: Conversions, in sessions or outside of them.
 -- column revenue_minor: Sum of the conversions' value in minor units of the report currency.

@@ -15,7 +15,7 @@
 -- column first_reached: Counted attempts of the group that entered (step 1).
 -- column step_rate: reached / reached_before.
 -- column total_rate: reached / first_reached.
--- column total_rate_low: Low end of the Wilson 95 % interval of total_rate (plain: repeats of a customer count in full).
+-- column total_rate_low: Low end of the Wilson 95 % interval of total_rate (each attempt by itself).
 -- column total_rate_high: High end of the Wilson 95 % interval of total_rate.
 
 WITH counts AS (

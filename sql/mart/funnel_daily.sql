@@ -2,8 +2,8 @@
 --
 -- Grain   funnel, entry_day
 -- Reads   core.funnel_definitions, mart.funnel_entrants, ops.settings
--- Note    a unit counts on each day on which it entered, by the best attempt of that day: days do not add up to the period;
---         days without entrants are shown with 0
+-- Note    a unit counts on each day on which it entered, by the best attempt of that day: days do not add up to the
+--         period; days without entrants are shown with 0
 --
 -- column funnel: Name of the funnel.
 -- column entry_day: Day of entry in the report time zone.
@@ -15,17 +15,20 @@
 -- column open: Of the entrants, whose window still runs.
 -- column is_mature: True when the day is over and the window of each of its entrants has closed.
 
-WITH funnels AS (
+WITH report AS (
+    SELECT coalesce(max(value) FILTER (WHERE name = 'time_zone'), 'UTC') AS time_zone
+    FROM ops.settings
+),
+
+funnels AS (
     SELECT
-        funnel,
-        any_value(attempt) AS attempt,
-        any_value(horizon) AS horizon,
-        any_value(horizon) AT TIME ZONE coalesce(
-            (SELECT value FROM ops.settings WHERE name = 'time_zone'),
-            'UTC'
-        ) AS local_horizon
-    FROM core.funnel_definitions
-    GROUP BY funnel
+        definitions.funnel,
+        any_value(definitions.attempt) AS attempt,
+        any_value(definitions.horizon) AS horizon,
+        any_value(definitions.horizon AT TIME ZONE report.time_zone) AS local_horizon
+    FROM core.funnel_definitions AS definitions
+    CROSS JOIN report
+    GROUP BY definitions.funnel
 ),
 
 entries AS (

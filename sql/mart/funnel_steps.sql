@@ -24,7 +24,7 @@
 -- column matured_entered: Units by their first attempt whose window has closed; null without a window.
 -- column matured_reached: Of those, who reached the step; null without a window.
 -- column matured_rate: matured_reached / matured_entered.
--- column median_seconds_of_converters: Median time from entry to this step (nearest rank) of the first attempts that reached it, and of no others.
+-- column median_seconds_of_converters: Median time (nearest rank) from entry of the first attempts that got here.
 
 WITH attempts AS (
     SELECT

@@ -1,4 +1,4 @@
--- mart.sessions_daily: Sessions by the day on which they began, the channel they came by and the currency they brought in.
+-- mart.sessions_daily: Sessions by the day on which they began, the channel they came by and the currency of revenue.
 --
 -- Grain   day, channel, currency
 -- Reads   core.sessions, ops.settings
@@ -15,19 +15,23 @@
 -- column converted_sessions: Sessions that hold a conversion.
 -- column revenue_minor: Sum of the conversions' value in minor units of `currency`; null without a single currency.
 
+WITH report AS (
+    SELECT coalesce(max(value) FILTER (WHERE name = 'time_zone'), 'UTC') AS time_zone
+    FROM ops.settings
+)
+
 SELECT
-    (
-        started_at AT TIME ZONE coalesce((SELECT value FROM ops.settings WHERE name = 'time_zone'), 'UTC')
-    )::DATE AS day,
-    coalesce(channel, '(not known)') AS channel,
-    currency,
+    (sessions.started_at AT TIME ZONE report.time_zone)::DATE AS day,
+    coalesce(sessions.channel, '(not known)') AS channel,
+    sessions.currency,
     count(*) AS sessions,
     count(DISTINCT customer_id) AS customers,
     count(*) FILTER (WHERE session_number = 1) AS new_customers,
     count(*) FILTER (WHERE is_bounce) AS bounces,
     count(*) FILTER (WHERE is_converted) AS converted_sessions,
     sum(revenue_minor)::BIGINT AS revenue_minor
-FROM core.sessions
+FROM core.sessions AS sessions
+CROSS JOIN report
 GROUP BY ALL
 ORDER BY
     day,

@@ -1,4 +1,4 @@
--- mart.touchpoints: Each kind of contact: how often, with how many customers, and whether sessions end or convert there.
+-- mart.touchpoints: Each kind of contact: how often, with how many customers, and how its sessions end.
 --
 -- Grain   stage, phase, touchpoint
 -- Reads   core.events, core.sessions

@@ -1,15 +1,15 @@
 -- wilson_high(n, d): high end of the Wilson 95 % interval of the rate n of d; null where d is 0. 3 of 10 gives 0.603222.
 CREATE OR REPLACE MACRO wilson_high(n, d) AS
-    least(
-        round_even(
-            (
-                rate(n, d::DOUBLE) + 1.959963984540054 ** 2 / (2 * nullif(d::DOUBLE, 0))
-                + 1.959963984540054 * sqrt(
-                    greatest(rate(n, d::DOUBLE) * (1 - rate(n, d::DOUBLE)), 0) / nullif(d::DOUBLE, 0)
-                    + 1.959963984540054 ** 2 / (4 * nullif(d::DOUBLE, 0) ** 2)
-                )
-            ) / (1 + 1.959963984540054 ** 2 / nullif(d::DOUBLE, 0)),
-            6
-        ),
-        CASE WHEN d > 0 THEN 1 END
-    )
+least(
+    round_even(
+        (
+            rate(n, d::DOUBLE) + 1.959963984540054 ** 2 / (2 * nullif(d::DOUBLE, 0))
+            + 1.959963984540054 * sqrt(
+                greatest(rate(n, d::DOUBLE) * (1 - rate(n, d::DOUBLE)), 0) / nullif(d::DOUBLE, 0)
+                + 1.959963984540054 ** 2 / (4 * nullif(d::DOUBLE, 0) ** 2)
+            )
+        ) / (1 + 1.959963984540054 ** 2 / nullif(d::DOUBLE, 0)),
+        6
+    ),
+    CASE WHEN d > 0 THEN 1 END
+)

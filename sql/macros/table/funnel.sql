@@ -1,9 +1,9 @@
--- funnel(funnel_name, from_day, to_day): a funnel of the entries on the days [from_day, to_day] of the report time zone.
+-- funnel(funnel_name, from_day, to_day): a funnel of the entries on the days [from_day, to_day] (report time zone).
 --
 -- Grain   step_number
 -- Reads   core.funnel_definitions, mart.funnel_entrants
--- Note    each unit counts by its best attempt of the range (deepest, most optional steps, earliest, smallest event key),
---         its first with `attempt: first`, each of its attempts with `attempt: all`; steps nobody reached are shown with 0
+-- Note    a unit counts by its best attempt of the range (deepest, most optional steps, earliest, smallest event key),
+--         its first with `attempt: first`, each with `attempt: all`; steps nobody reached are shown with 0
 CREATE OR REPLACE MACRO funnel(funnel_name, from_day, to_day) AS TABLE
     WITH steps AS (
         SELECT
