@@ -1,4 +1,4 @@
--- effective_size(reached, entered, customers, sum_yy, sum_xy, sum_xx): how many independent units a rate of repeated units
+-- effective_size(reached, entered, customers, sum_yy, sum_xy, sum_xx): how many independent units a rate of repeats
 -- is worth, so that wilson_low and wilson_high do not promise too much where one customer counts several times.
 --
 -- For each customer x attempts entered and y of them reached; p = Σy / Σx over m customers has the variance of a ratio,

@@ -1,4 +1,4 @@
--- wilson_high(n, d): high end of the Wilson 95 % interval of the rate n of d; null where d is 0. 3 of 10 gives 0.603222.
+-- wilson_high(n, d): high end of the Wilson 95 % interval of n of d; null where d is 0. 3 of 10 gives 0.603222.
 CREATE OR REPLACE MACRO wilson_high(n, d) AS
 least(
     round_even(

@@ -1,4 +1,4 @@
--- wilson_low(n, d): low end of the Wilson 95 % interval of the rate n of d; null where d is 0. 3 of 10 gives 0.107791.
+-- wilson_low(n, d): low end of the Wilson 95 % interval of n of d; null where d is 0. 3 of 10 gives 0.107791.
 CREATE OR REPLACE MACRO wilson_low(n, d) AS
 greatest(
     round_even(
