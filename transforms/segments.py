@@ -1,19 +1,22 @@
 """Segments: the named groups of customers of journey.yaml."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
 from transforms.contracts import CORE_CUSTOMER_SEGMENTS, CORE_CUSTOMERS
-from transforms.journey import Segment
+from transforms.journey import Segment, When
 from transforms.predicates import where_expr
-from transforms.stages import matches
+
+Matches = Callable[[When], pl.Expr]
 
 
-def customer_segments(customers: pl.LazyFrame, events: pl.LazyFrame, *, segments: Sequence[Segment]) -> pl.LazyFrame:
+def customer_segments(
+    customers: pl.LazyFrame, events: pl.LazyFrame, *, segments: Sequence[Segment], matches: Matches
+) -> pl.LazyFrame:
     """Which segments each customer is in.
 
-    In:  CORE_CUSTOMERS, CORE_EVENTS of the same whole customers.
+    In:  CORE_CUSTOMERS, CORE_EVENTS of the same customers; `matches` reads a rule's `when` (transforms/stages.py).
     Out: CORE_CUSTOMER_SEGMENTS, ordered by its key.
 
     A customer is in a segment when its row passes `customer`, some counted event passes each of `did`, and none passes
@@ -21,13 +24,13 @@ def customer_segments(customers: pl.LazyFrame, events: pl.LazyFrame, *, segments
 
     Raises ValueError for a property that core.customers does not have.
     """
-    members = [_members(customers, events, segment) for segment in segments]
+    members = [_members(customers, events, segment, matches) for segment in segments]
     if not members:
         return CORE_CUSTOMER_SEGMENTS.empty().lazy()
     return CORE_CUSTOMER_SEGMENTS.conform(pl.concat(members).sort("segment", "customer_id"))
 
 
-def _members(customers: pl.LazyFrame, events: pl.LazyFrame, segment: Segment) -> pl.LazyFrame:
+def _members(customers: pl.LazyFrame, events: pl.LazyFrame, segment: Segment, matches: Matches) -> pl.LazyFrame:
     found = customers.filter(where_expr(segment.customer, lambda name: _column(name, segment)))
     counted = events.filter("is_counted")
     for when in segment.did:
