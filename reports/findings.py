@@ -123,8 +123,8 @@ def drop_offs(view: View) -> Iterator[Finding]:
         yield Finding(
             "Where people stop",
             f"In {quoted(counts.name)}, {rate.text} get no further than {quoted(before)}",
-            f"{count(rate.part)} of {plural(rate.whole, counts.unit)} who got there have not gone on to {quoted(after)} "
-            f"(95% interval {rate.interval}).",
+            f"{count(rate.part)} of {plural(rate.whole, counts.unit)} that got there have not gone on to {quoted(after)}"
+            f"{f' (95% interval {rate.interval})' if rate.low is not None else ''}.",
             counts.file,
             rate.part,
         )
@@ -143,7 +143,7 @@ def largest_loss(counts: FunnelCounts) -> tuple[str, str, Rate] | None:
     if lost.is_empty():
         return None
     row = widest(lost, "lost")
-    return row["before"], row["step_name"], Rate.of(row["lost"], row["came"])
+    return row["before"], row["step_name"], counts.rate(row["lost"], row["came"])
 
 
 # ---------------------------------------------------------------- who differs

@@ -15,18 +15,41 @@ from transforms.statistics import Z95, against_the_rest, kaplan_meier, survival_
 MICROSECOND = timedelta(microseconds=1)
 QUARTILES = (0.25, 0.5, 0.75)
 CURVE_POINTS = 160
+MOMENTS = (
+    60, 300, 900, 1_800, *(hours * 3_600 for hours in (1, 3, 6, 12)),
+    *(days * 86_400 for days in (1, 2, 3, 5, 7, 14, 21, 30, 60, 90, 180, 365)),
+)  # fmt: skip
+"""Round times since the first step, in seconds."""
 STEP_COLUMNS = (
     "step_number", "step_name", "is_optional", "reached", "reached_before", "total_rate_low", "total_rate_high",
+    "dropped", "open", "excluded",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Projection:
-    """The share expected at the end of the window, with its 95% interval (Kaplan–Meier, Greenwood's error)."""
+    """The share expected at the end of the window, with its 95% interval (Kaplan–Meier, Greenwood's error).
+
+    Without an interval where one customer may be counted several times.
+    """
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """How conversion comes over time.
+
+    `curve` and `moments`: seconds, share, low, high (and how many are `watched`), in order of time.
+    `quartiles`: seconds until a quarter, half, three quarters have completed; None for not reached.
+    """
+
+    curve: pl.DataFrame
+    moments: pl.DataFrame
+    quartiles: tuple[float | None, ...]
+    projected: Projection | None
 
 
 @dataclass(frozen=True)
@@ -42,10 +65,9 @@ class Group:
 class FunnelCounts:
     """One funnel as counted.
 
-    `steps`: STEP_COLUMNS, in step order. `arrivals`: seconds, share, low, high, at_risk, in order of time.
+    `steps`: STEP_COLUMNS, in step order.
     `legs`: from_step, to_step, reached, went_on, matured_reached, matured_went_on, median_seconds.
     `groups` rows: value, reached (at the last step), entered, low, high, difference, stands_out, by entered, then value.
-    `quartiles`: seconds until a quarter, half, three quarters have completed; None for not reached.
     """
 
     name: str
@@ -62,9 +84,7 @@ class FunnelCounts:
     matured: Rate
     so_far: Rate
     still_open: int
-    projected: Projection | None
-    arrivals: pl.DataFrame
-    quartiles: tuple[float | None, ...]
+    arrivals: Arrivals
     legs: pl.DataFrame
 
     @property
@@ -93,7 +113,16 @@ class FunnelCounts:
     @property
     def is_independent(self) -> bool:
         """True when no customer is counted twice, so that groups and periods may be tested as samples of people."""
-        return self.unit != "session" and self.attempt != "all"
+        return counts_customers_once(self.unit, self.attempt)
+
+    def rate(self, part: int, whole: int) -> Rate:
+        """A rate of this funnel's units, with an interval where no customer is counted twice."""
+        return Rate.of(part, whole) if self.is_independent else Rate.without_interval(part, whole)
+
+
+def counts_customers_once(unit: str, attempt: str) -> bool:
+    """True where each customer (or account) is in a count once at most."""
+    return unit != "session" and attempt != "all"
 
 
 def count_funnel(
@@ -111,7 +140,8 @@ def count_funnel(
     numbers = declared.filter(~pl.col("is_optional"))["step_number"].to_list()
     attempts = first_attempts(tables["mart.funnel_entrants"].filter(here), numbers, horizon=horizon)
     closed = attempts.filter("is_closed")
-    curve, quartiles, projected = arrivals(attempts, window)
+    is_independent = counts_customers_once(unit, attempt)
+    rate = Rate.of if is_independent else Rate.without_interval
     return FunnelCounts(
         name=name,
         file=file,
@@ -126,15 +156,13 @@ def count_funnel(
             tables["mart.funnel_breakdown"].filter(here),
             numbers,
             definition,
-            is_independent=unit != "session" and attempt != "all",
+            is_independent=is_independent,
         ),
         attempts=attempts.select("entry_day", "is_event", "is_closed"),
-        matured=Rate.of(int(single(closed, pl.col("is_event").sum())), closed.height),
-        so_far=Rate.of(int(single(attempts, pl.col("is_event").sum())), attempts.height),
+        matured=rate(int(single(closed, pl.col("is_event").sum())), closed.height),
+        so_far=rate(int(single(attempts, pl.col("is_event").sum())), attempts.height),
         still_open=int(single(attempts, pl.col("is_open").sum())),
-        projected=projected,
-        arrivals=curve,
-        quartiles=quartiles,
+        arrivals=arrivals(attempts, window, is_independent=is_independent),
         legs=legs(attempts, declared, definition),
     )
 
@@ -161,47 +189,64 @@ def first_attempts(entrants: pl.DataFrame, mandatory: list[int], *, horizon: dat
     )
 
 
-def arrivals(
-    attempts: pl.DataFrame, window: timedelta | None
-) -> tuple[pl.DataFrame, tuple[float | None, ...], Projection | None]:
-    """The curve of conversion over time, the times of its quartiles in seconds, and its value at the end of the window."""
+def arrivals(attempts: pl.DataFrame, window: timedelta | None, *, is_independent: bool) -> Arrivals:
+    """How conversion comes over time, by Kaplan–Meier over first attempts."""
     watched = attempts.lazy().filter(pl.col("waited").is_not_null()).with_columns(whole=pl.lit("all"))
-    longest = single(attempts, pl.col("waited").max()) or 0
-    at = window // MICROSECOND if window else int(longest)
+    at = window // MICROSECOND if window else int(single(attempts, pl.col("waited").max()) or 0)
     estimate = kaplan_meier(watched, by=["whole"], at=at, quantiles=QUARTILES).collect()
-    curve = survival_curve(watched, by=["whole"]).filter(pl.col("waited") <= at).collect().sort("waited")
-    if estimate.is_empty():
-        return thinned(curve), (None, None, None), None
-    row = estimate.row(0, named=True)
-    quartiles = tuple(
-        None if row[f"quantile_{share}"] is None else row[f"quantile_{share}"] / 1e6 for share in QUARTILES
+    band = Z95 * pl.col("error") if is_independent else pl.lit(None, dtype=pl.Float64)
+    curve = (
+        survival_curve(watched, by=["whole"])
+        .filter(pl.col("waited") <= at)
+        .select(
+            "waited",
+            "events",
+            "share",
+            low=(pl.col("share") - band).clip(lower_bound=0.0),
+            high=(pl.col("share") + band).clip(upper_bound=1.0),
+        )
+        .collect()
+        .sort("waited")
     )
-    margin = Z95 * row["projected_error"]
-    value = row["projected_rate"]
-    projected = Projection(value, max(value - margin, 0.0), min(value + margin, 1.0)) if window else None
-    return thinned(curve), quartiles, projected
+    table = at_moments(curve, attempts, at)
+    if estimate.is_empty():
+        return Arrivals(thinned(curve), table, (None, None, None), None)
+    row = estimate.row(0, named=True)
+    times = (row[f"quantile_{share}"] for share in QUARTILES)
+    quartiles = tuple(None if time is None else time / 1e6 for time in times)
+    projected = projection(row["projected_rate"], row["projected_error"], is_independent=is_independent)
+    return Arrivals(thinned(curve), table, quartiles, projected if window else None)
+
+
+def projection(value: float, error: float, *, is_independent: bool) -> Projection:
+    """A projected share with the interval of its error."""
+    if not is_independent:
+        return Projection(value, None, None)
+    return Projection(value, max(value - Z95 * error, 0.0), min(value + Z95 * error, 1.0))
 
 
 def thinned(curve: pl.DataFrame) -> pl.DataFrame:
-    """The curve with its 95% band at no more moments than an eye can tell apart, from 0 seconds on."""
-    first = {"waited": 0, "at_risk": single(curve, pl.col("at_risk").max()) or 0, "share": 0.0, "error": 0.0}
-    start = pl.DataFrame([first], schema={name: curve.schema[name] for name in first})
+    """The curve at no more moments than an eye can tell apart, from 0 seconds on."""
+    start = pl.DataFrame([dict.fromkeys(curve.columns, 0)], schema=curve.schema)
     place, last = pl.int_range(pl.len()), pl.len() - 1
     moves = curve.filter((pl.col("events") > 0) | (place == last))
     every = max(1, -(-moves.height // CURVE_POINTS))
-    kept = moves.filter((place % every == 0) | (place == last)).select(start.columns)
-    margin = Z95 * pl.col("error")
+    kept = moves.filter((place % every == 0) | (place == last))
     return (
-        pl.concat([start, kept])
-        .sort("waited", "share")
-        .select(
-            "at_risk",
-            "share",
-            seconds=pl.col("waited") / 1e6,
-            low=(pl.col("share") - margin).clip(lower_bound=0.0),
-            high=(pl.col("share") + margin).clip(upper_bound=1.0),
-        )
+        pl.concat([start, kept]).sort("waited", "share").select("share", "low", "high", seconds=pl.col("waited") / 1e6)
     )
+
+
+def at_moments(curve: pl.DataFrame, attempts: pl.DataFrame, until: int) -> pl.DataFrame:
+    """The curve at round moments and at its end, with how many are still watched at each."""
+    round_moments = [seconds * 1_000_000 for seconds in MOMENTS if until / 400 <= seconds * 1_000_000 < until]
+    times = pl.DataFrame({"waited": [*round_moments, until] if until else []}, schema={"waited": pl.Int64})
+    ascending = attempts["waited"].drop_nulls().sort()
+    watched = pl.Series(
+        "watched", [ascending.len() - ascending.search_sorted(time, "left") for time in times["waited"]], pl.Int64
+    )
+    found = times.with_columns(watched).join_asof(curve.cast({"waited": pl.Int64}), on="waited", strategy="backward")
+    return found.select("watched", pl.col("share").fill_null(0.0), "low", "high", seconds=pl.col("waited") / 1e6)
 
 
 def legs(attempts: pl.DataFrame, declared: pl.DataFrame, definition: Funnel | None) -> pl.DataFrame:
@@ -262,7 +307,7 @@ def compared_groups(
         number: pl.col("reached").filter(pl.col("step_number") == number).sum().cast(pl.Int64)
         for number in (mandatory[0], mandatory[-1])
     }
-    low, high = wilson("reached", "entered")
+    low, high = wilson("reached", "entered") if is_independent else (pl.lit(None, dtype=pl.Float64),) * 2
     groups = []
     for name in sorted(breakdown["breakdown"].unique().to_list()):
         rows = (

@@ -10,7 +10,7 @@ from transforms.statistics import FEW, newcombe, pooled_z, two_sided_p, wilson
 
 @dataclass(frozen=True)
 class Rate:
-    """`part` of `whole`, with the ends of its 95% interval (None where nobody is counted)."""
+    """`part` of `whole`, with the ends of its 95% interval (None where nobody is counted, or where customers repeat)."""
 
     part: int
     whole: int
@@ -25,6 +25,11 @@ class Rate:
         )
         low, high = with_interval(counts, "part", "whole").select("low", "high").row(0)
         return cls(part or 0, whole or 0, low, high)
+
+    @classmethod
+    def without_interval(cls, part: int, whole: int) -> "Rate":
+        """The rate of counts in which one customer may appear several times: Wilson's interval would promise too much."""
+        return cls(part, whole, None, None)
 
     @property
     def value(self) -> float | None:
@@ -54,7 +59,7 @@ class Rate:
     @property
     def evidence(self) -> str:
         """Counts and interval, for the line under a sentence."""
-        return f"{self.counts} (95% interval {self.interval})" if self.whole else self.counts
+        return self.counts if self.low is None else f"{self.counts} (95% interval {self.interval})"
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from reports.page import Figure, Page, Query
-from reports.pages import data_quality, definitions, funnel, overview, stages
+from reports.pages import data_quality, definitions, funnel, overview, stages, touchpoints
 from reports.theme import figure_json
 from reports.view import SiteFacts, View
 from reports.words import day, name, plain
 from transforms.journey import Journey
 
-PAGES = (overview, funnel, stages, data_quality, definitions)
+PAGES = (overview, funnel, stages, touchpoints, data_quality, definitions)
 """The page modules in the order of the menu: each has `build(view) -> list[Page]`."""
 
 HERE = Path(__file__).parent

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from reports.frames import single
 from reports.page import Block, Cell, Figure, Notice, Page, Query, Section, Terms, Tile, Tiles
 from reports.tables import cells, numbers, table, texts
 from reports.view import View
@@ -23,11 +24,15 @@ OUTCOME_WORDS = (
 
 
 def build(view: View) -> list[Page]:
-    """The books of the data. Reads ops.balances, ops.failed_files."""
+    """The books of the data. Reads ops.balances, ops.failed_files, mart.data_quality, mart.unmapped_events."""
     books = view.table("ops.balances")
     parts = (
         Section("In short", (*failures(view), totals(view))),
         Section("Where every row went", (source_figure(books), file_figure(books))),
+        Section(
+            "What is counted",
+            (event_figure(view.table("mart.data_quality")), unmapped_figure(view.table("mart.unmapped_events"))),
+        ),
         Section("What the outcomes mean", (Terms(OUTCOME_WORDS),)),
     )
     return [Page("data-quality.html", "Data quality", "The books", heading(view), lead(books), parts)]
@@ -152,4 +157,61 @@ def file_figure(books: pl.DataFrame) -> Figure:
             (*texts("File", "Landed on"), *numbers("Rows in", *(outcome.capitalize() for outcome in OUTCOMES))), lines
         ),
         Query("books_by_file"),
+    )
+
+
+def event_figure(sources: pl.DataFrame) -> Figure:
+    """Events of each source, with and without robots and our own traffic."""
+    columns = ("events", "robot_events", "internal_events", "counted_events", "unmapped_events")
+    rows = sources.select("source", *(pl.col(column).cast(pl.Int64) for column in columns)).sort("source")
+    lines = [
+        cells(
+            name(row["source"]),
+            *(count(row[column]) for column in columns[:4]),
+            Cell(count(row["unmapped_events"]), share(row["unmapped_events"], row["counted_events"])),
+        )
+        for row in rows.iter_rows(named=True)
+    ]
+    events, robots, own = (int(single(rows, pl.col(column).sum())) for column in columns[:3])
+    finding = (
+        f"{count(robots)} events of robots and {count(own)} of our own people are left out"
+        if robots + own
+        else "No robots, and nobody of our own, among the events"
+    )
+    return Figure(
+        "events",
+        finding if events else "No events yet",
+        "They stay in the warehouse, marked, but sessions and funnels do not count them.",
+        None,
+        table(
+            (*texts("Source"), *numbers("Events", "Of robots", "Our own", "Counted", "Counted, without a stage")), lines
+        ),
+        Query("events_by_source"),
+        is_open=True,
+    )
+
+
+def unmapped_figure(events: pl.DataFrame) -> Figure:
+    """The events that no stage claims."""
+    rows = events.sort("events", "source", "event", descending=[True, False, False])
+    lines = [
+        cells(
+            Cell(name(row["event"]), name(row["source"])),
+            count(row["events"]),
+            count(row["of_events"]),
+            share(row["events"], row["of_events"]),
+            count(row["customers"]),
+        )
+        for row in rows.iter_rows(named=True)
+    ]
+    unmapped, of_events = int(single(rows, pl.col("events").sum())), single(rows, pl.col("of_events").max())
+    return Figure(
+        "unmapped",
+        f"{share(unmapped, of_events)} of all counted events belong to no stage: {count(unmapped)} of {count(of_events)}"
+        if unmapped
+        else "Every counted event belongs to a stage",
+        "Events that no touchpoint of journey.yaml matches. A few are normal; a common one is worth a rule.",
+        None,
+        table((*texts("Event"), *numbers("Events", "Of all counted", "Share", "Customers")), lines),
+        Query("unmapped_events"),
     )

@@ -14,6 +14,7 @@ from reports.rates import Rate
 from reports.tables import cells, numbers, rate_cells, rate_columns, table, texts
 from reports.view import View
 from reports.words import (
+    TOO_FEW,
     count,
     day,
     duration,
@@ -32,17 +33,6 @@ from transforms.statistics import FEW
 
 GROUPS_DRAWN = 12
 DAYS_DRAWN = 182
-MOMENTS = (
-    60,
-    300,
-    900,
-    1_800,
-    3_600,
-    3 * 3_600,
-    6 * 3_600,
-    12 * 3_600,
-    *(days * 86_400 for days in (1, 2, 3, 5, 7, 14, 21, 30, 60, 90, 180, 365)),
-)
 ORDERS = {
     "ordered": "in this order, anything in between",
     "strict": "in this order, with nothing else in between",
@@ -66,7 +56,7 @@ def build(view: View) -> list[Page]:
 def funnel_page(counts: FunnelCounts, view: View) -> Page:
     """The page of one funnel."""
     parts = [
-        Section("How far they get", (steps_figure(counts),)),
+        Section("How far they get", (steps_figure(counts), standing_figure(counts))),
         Section("How sure this is", (certainty(counts), Prose((certainty_words(counts),)))),
         Section("How long it takes", (time_figure(counts), *leg_figures(counts))),
     ]
@@ -110,11 +100,11 @@ def lead(counts: FunnelCounts) -> str:
     done = counts.completed
     said = f" – {done.text}, 95% interval {done.interval}" if done.says_enough else " – too few to say a share"
     words = [f"{plural(counts.entered, counts.unit)} entered and {count(done.part)} completed all steps{said}."]
-    median = counts.quartiles[1]
+    median = counts.arrivals.quartiles[1]
     if median is not None:
         words.append(f"Half of all who enter complete within {duration(median)}.")
-    elif counts.quartiles[0] is not None:
-        words.append(f"A quarter of all who enter complete within {duration(counts.quartiles[0])}.")
+    elif counts.arrivals.quartiles[0] is not None:
+        words.append(f"A quarter of all who enter complete within {duration(counts.arrivals.quartiles[0])}.")
     return " ".join(words)
 
 
@@ -185,6 +175,29 @@ def steps_sentence(counts: FunnelCounts) -> str:
     return f"The largest loss is between {quoted(before)} and {quoted(after)}: {count(rate.part)} of {plural(rate.whole, counts.unit)}"
 
 
+def standing_figure(counts: FunnelCounts) -> Figure:
+    """Where those who have not completed stand: stopped, still on the way, or cut short."""
+    last = counts.mandatory["step_number"].max() if counts.mandatory.height else 0
+    rows = counts.steps.filter(pl.col("step_number") != last)
+    lines = [
+        cells(
+            f"{row['step_number']}. {name(row['step_name'])}",
+            *(count(row[status]) for status in ("dropped", "open", "excluded")),
+        )
+        for row in rows.iter_rows(named=True)
+    ]
+    stopped, still, cut = (int(single(rows, pl.col(status).sum())) for status in ("dropped", "open", "excluded"))
+    return Figure(
+        "standing",
+        f"{count(stopped)} have stopped for good, {count(still)} still have time",
+        f"The {counts.units} that have not completed, by the last step they did."
+        + (f" {plural(cut, 'attempt was', 'attempts were')} cut short by an event that ends it." if cut else ""),
+        None,
+        table((*texts("Last step done"), *numbers("Stopped: time is over", "Still have time", "Cut short")), lines),
+        funnel_query("funnel_standing", counts),
+    )
+
+
 # ---------------------------------------------------------------- certainty
 
 
@@ -200,22 +213,23 @@ def certainty(counts: FunnelCounts) -> Tiles:
         else "nobody is still on the way"
     )
     tiles.append(rate_tile(f"So far: all {counts.units}", counts.so_far, still))
-    if counts.projected:
-        projected, label = counts.projected, "Projected: when everybody's time is over"
+    if counts.arrivals.projected:
+        projected, label = counts.arrivals.projected, "Projected: when everybody's time is over"
         if counts.so_far.says_enough:
             tiles.append(
                 Tile(
                     label,
                     percent(projected.value),
                     "",
-                    f"an estimate, 95% interval {interval(projected.low, projected.high)}",
+                    "an estimate"
+                    + (f", 95% interval {interval(projected.low, projected.high)}" if counts.is_independent else ""),
                 )
             )
         else:
             tiles.append(
                 Tile(
                     label,
-                    "too few to say",
+                    TOO_FEW,
                     "",
                     f"from {plural(counts.so_far.whole, counts.unit)}; interval {interval(projected.low, projected.high)}",
                 )
@@ -234,7 +248,7 @@ def certainty_words(counts: FunnelCounts) -> str:
     best = "The steps above count each one's best attempt; these" if counts.attempt == "best" else "These"
     projected = (
         " The projection supposes that those still on the way will behave as those before them did."
-        if counts.projected
+        if counts.arrivals.projected
         else ""
     )
     return f"{best} figures count the first attempt of each, because the best one is only known afterwards.{projected}"
@@ -245,28 +259,25 @@ def certainty_words(counts: FunnelCounts) -> str:
 
 def time_figure(counts: FunnelCounts) -> Figure:
     """How quickly those who enter complete."""
-    curve = counts.arrivals
-    last = float(single(curve, pl.col("seconds").max()) or 0)
-    moments = [moment for moment in MOMENTS if last / 400 <= moment < last] + [last] if last else []
-    lines = []
-    for moment in moments:
-        at = curve.filter(pl.col("seconds") <= moment).row(-1, named=True)
-        lines.append(
-            cells(
-                duration(moment),
-                percent(at["share"]) if counts.so_far.says_enough else "too few to say",
-                interval(at["low"], at["high"]),
-                count(at["at_risk"]),
-            )
+    lines = [
+        cells(
+            duration(row["seconds"]),
+            percent(row["share"]) if counts.so_far.says_enough else TOO_FEW,
+            interval(row["low"], row["high"]),
+            count(row["watched"]),
         )
-    quarter, half, most = (duration(value) if value is not None else "not reached" for value in counts.quartiles)
+        for row in counts.arrivals.moments.iter_rows(named=True)
+    ]
+    band = ", with its 95% band" if counts.is_independent else ""
+    quarter, half, most = (
+        duration(value) if value is not None else "not reached" for value in counts.arrivals.quartiles
+    )
     return Figure(
         "time",
         time_sentence(counts),
-        f"The share of all {counts.units} who have completed by each moment since their first step "
-        f"(first attempts; an estimate that allows for those "
-        f"still on the way: Kaplan–Meier, with its 95% band). Until a quarter have completed: {quarter}; half: {half}; three quarters: {most}.",
-        arrival_curve(curve) if counts.so_far.part and counts.so_far.says_enough else None,
+        f"The share of all {counts.units} that have completed by each moment since their first step (first attempts; an estimate that allows "
+        f"for those still on the way: Kaplan–Meier{band}). Until a quarter have completed: {quarter}; half: {half}; three quarters: {most}.",
+        arrival_curve(counts.arrivals.curve) if counts.so_far.part and counts.so_far.says_enough else None,
         table(
             (*texts("Time since the first step"), *numbers("Completed by then", "95% interval", "Still watched")),
             lines,
@@ -278,7 +289,7 @@ def time_figure(counts: FunnelCounts) -> Figure:
 
 def time_sentence(counts: FunnelCounts) -> str:
     """The median, or why there is none."""
-    quarter, half, _ = counts.quartiles
+    quarter, half, _ = counts.arrivals.quartiles
     if not counts.so_far.part:
         return "Nobody has completed yet"
     if half is not None:
@@ -296,7 +307,7 @@ def leg_figures(counts: FunnelCounts) -> list[Figure]:
         return []
     lines = []
     for row in counts.legs.iter_rows(named=True):
-        matured = Rate.of(row["matured_went_on"], row["matured_reached"])
+        matured = counts.rate(row["matured_went_on"], row["matured_reached"])
         median = duration(row["median_seconds"]) if row["median_seconds"] is not None else "not reached"
         so_far = Cell(count(row["went_on"]), f"of {count(row['reached'])}")
         lines.append(
@@ -351,10 +362,10 @@ def group_figure(counts: FunnelCounts, group: Group) -> Figure:
             "not tested" if row["stands_out"] is None else "differs" if row["stands_out"] else "no clear difference"
         )
         if group.is_tested and row["p_value"] is None:
-            verdict = "too few to say"
+            verdict = TOO_FEW
         difference = (
             points(row["difference"])
-            if row["difference"] is not None and verdict not in ("not tested", "too few to say")
+            if row["difference"] is not None and verdict not in ("not tested", TOO_FEW)
             else "–"
         )
         lines.append(cells(name(row["value"]), *rate_cells(rate), difference, verdict))
@@ -442,7 +453,7 @@ def daily_figure(counts: FunnelCounts, view: View) -> Figure:
         table(
             (*texts("Day of entry"), *rate_columns("Completed", "Entered")),
             [
-                cells(Cell(day(one), note.strip(" ()")), *rate_cells(Rate.of(converted, entered)))
+                cells(Cell(day(one), note.strip(" ()")), *rate_cells(counts.rate(converted, entered)))
                 for one, note, (entered, converted) in reversed(
                     list(zip(days, notes, rows.select("entrants", "converted").rows(), strict=True))
                 )

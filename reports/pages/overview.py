@@ -17,6 +17,7 @@ from transforms.statistics import FEW
 
 DAYS_SHOWN_SINGLY = 98
 NOT_KNOWN = "(not known)"
+COUNTED = ("new_customers", "sessions", "converted_sessions")
 
 
 def build(view: View) -> list[Page]:
@@ -53,7 +54,7 @@ def eyebrow(view: View) -> str:
 def totals(view: View, period: Period) -> dict[str, int]:
     """Sessions and conversions of a period."""
     inside = view.table("mart.sessions_daily").filter(period.holds(pl.col("day")))
-    return {column: int(inside[column].cast(pl.Int64).sum()) for column in ("sessions", "converted_sessions")}
+    return {column: int(inside[column].cast(pl.Int64).sum()) for column in COUNTED}
 
 
 def period_before(view: View) -> Period | None:
@@ -111,17 +112,17 @@ def notices(view: View) -> list[Notice]:
 
 
 def headline_tiles(view: View) -> Tiles:
-    """Customers, sessions, conversions, revenue."""
-    reach = view.table("mart.stage_reach")
-    customers = int(single(reach, pl.col("of_customers").max()) or 0) if not reach.is_empty() else 0
-    tiles = [Tile("Customers", count(customers), "", "everybody known so far, since the first event")]
-    if view.period:
-        now, before = totals(view, view.period), period_before(view)
-        then = totals(view, before) if before else None
-        tiles.append(counted_tile("Sessions", "sessions", now, then))
-        tiles.append(counted_tile("Conversions", "converted_sessions", now, then, "sessions that held one; "))
-        tiles.extend(revenue_tiles(view, view.period, before))
-    return Tiles(tuple(tiles))
+    """New customers, sessions, conversions, revenue; without events, all of them 0."""
+    period, before = view.period, period_before(view)
+    now = totals(view, period) if period else dict.fromkeys(COUNTED, 0)
+    then = totals(view, before) if before else None
+    known = single(view.table("mart.stage_reach"), pl.col("of_customers").max()) or 0
+    tiles = [
+        counted_tile("New customers", "new_customers", now, then, f"{count(known)} known so far; "),
+        counted_tile("Sessions", "sessions", now, then),
+        counted_tile("Conversions", "converted_sessions", now, then, "sessions that held one; "),
+    ]
+    return Tiles((*tiles, *(revenue_tiles(view, period, before) if period else ())))
 
 
 def counted_tile(label: str, column: str, now: dict[str, int], then: dict[str, int] | None, basis: str = "") -> Tile:
@@ -196,7 +197,10 @@ def stage_figure(view: View) -> Figure:
         cells(
             name(row["stage"]),
             *rate_cells(Rate(row["customers"], row["of_customers"], row["low"], row["high"])),
-            count(row["leads"]),
+            Cell(share(row["leads"], row["of_leads"]), f"{count(row['leads'])} of {count(row['of_leads'])}"),
+            Cell(
+                share(row["visitors"], row["of_visitors"]), f"{count(row['visitors'])} of {count(row['of_visitors'])}"
+            ),
         )
         for row in reach.iter_rows(named=True)
     ]
@@ -206,7 +210,14 @@ def stage_figure(view: View) -> Figure:
         "Customers who ever entered each stage, wherever they began: people may skip stages, come back, or arrive late. "
         "The thin line is the 95% interval.",
         rate_bars(rows) if rows.height else None,
-        table((*texts("Stage"), *rate_columns("Customers", "Of all customers"), *numbers("Of them leads")), lines),
+        table(
+            (
+                *texts("Stage"),
+                *rate_columns("Customers", "Of all customers"),
+                *numbers("Of all leads", "Of all visitors"),
+            ),
+            lines,
+        ),
         Query("stage_reach"),
     )
 

@@ -3,7 +3,7 @@ SELECT
     entry_day,
     entrants,
     converted,
-    converted / nullif(entrants, 0)  AS share,
+    converted / nullif(entrants, 0) AS share,
     is_mature
 FROM mart.funnel_daily
 WHERE funnel = getvariable('funnel')

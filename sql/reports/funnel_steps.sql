@@ -5,8 +5,8 @@ SELECT
     is_optional,
     reached,
     reached_before,
-    reached / nullif(reached_before, 0)                            AS step_rate,
-    CASE WHEN NOT is_optional THEN reached_before - reached END    AS lost,
+    reached / nullif(reached_before, 0) AS step_rate,
+    CASE WHEN NOT is_optional THEN reached_before - reached END AS lost,
     total_rate_low,
     total_rate_high
 FROM mart.funnel_steps

@@ -4,10 +4,10 @@ SELECT
     to_stage,
     matured_reached,
     matured_entered,
-    matured_reached / nullif(matured_entered, 0)  AS matured_rate,
+    matured_reached / nullif(matured_entered, 0) AS matured_rate,
     reached,
     entered,
-    reached / nullif(entered, 0)                  AS rate_so_far,
+    reached / nullif(entered, 0) AS rate_so_far,
     projected_rate,
     projected_error,
     median_seconds

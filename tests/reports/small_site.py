@@ -1,0 +1,330 @@
+"""A small site: the tables of a few customers, as the report is given them."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+
+from reports.site import SiteFacts
+from transforms.contracts import TABLES
+from transforms.journey import Journey
+from transforms.statistics import wilson
+
+HORIZON = datetime(2026, 3, 31, 12, tzinfo=UTC)
+LAST_DAY = HORIZON.date()
+STEPS = ("look", "choose", "pay")
+COUNT = pl.Int64
+VIEWS = {
+    "mart.funnel_steps": {"funnel": pl.String, "step_number": COUNT, "step_name": pl.String, "is_optional": pl.Boolean}
+    | dict.fromkeys(("reached", "reached_before", "dropped", "open", "excluded"), COUNT)
+    | dict.fromkeys(("total_rate_low", "total_rate_high"), pl.Float64),
+    "mart.funnel_daily": {
+        "funnel": pl.String,
+        "entry_day": pl.Date,
+        "entrants": COUNT,
+        "converted": COUNT,
+        "is_mature": pl.Boolean,
+    },
+    "mart.funnel_breakdown": {
+        "funnel": pl.String,
+        "breakdown": pl.String,
+        "value": pl.String,
+        "step_number": COUNT,
+        "reached": COUNT,
+    },
+    "mart.stage_reach": {"stage": pl.String}
+    | dict.fromkeys(
+        ("stage_number", "customers", "of_customers", "leads", "of_leads", "visitors", "of_visitors"), COUNT
+    ),
+    "mart.sessions_daily": {"day": pl.Date, "channel": pl.String, "currency": pl.String}
+    | dict.fromkeys(
+        ("sessions", "customers", "new_customers", "bounces", "converted_sessions", "revenue_minor"), COUNT
+    ),
+    "mart.touchpoints": {"stage": pl.String, "phase": pl.String, "touchpoint": pl.String}
+    | dict.fromkeys(("events", "customers", "sessions", "exits", "converted_sessions"), COUNT),
+    "mart.data_quality": {"source": pl.String}
+    | dict.fromkeys(("events", "robot_events", "internal_events", "counted_events", "unmapped_events"), COUNT),
+    "mart.unmapped_events": {
+        "source": pl.String,
+        "event": pl.String,
+        "events": COUNT,
+        "of_events": COUNT,
+        "customers": COUNT,
+    },
+    "mart.attribution": {"model": pl.String, "channel": pl.String, "currency": pl.String, "conversions_ppm": COUNT},
+}
+STORED = (
+    "core.funnel_definitions",
+    "mart.funnel_entrants",
+    "mart.stage_conversion",
+    "mart.stage_transitions",
+    "mart.kpis",
+    "ops.balances",
+    "ops.failed_files",
+)
+
+
+def empty_tables() -> dict[str, pl.DataFrame]:
+    """Every table of the report without a row."""
+    views = {name: pl.DataFrame(schema=schema) for name, schema in VIEWS.items()}
+    return views | {name: TABLES[name].empty() for name in STORED}
+
+
+def rows(name: str, *values: dict[str, object]) -> pl.DataFrame:
+    """Rows of a table; columns that are not given are null."""
+    return pl.DataFrame(list(values), schema=VIEWS.get(name) or TABLES[name].schema)
+
+
+def journey(funnel: str = "checkout", *, changes: tuple[dict[str, str], ...] = ()) -> Journey:
+    """A journey of two stages and one funnel of three steps within a week."""
+    return Journey.model_validate(
+        {
+            "name": "Shop",
+            "currency": "EUR",
+            "stages": [{"name": "awareness"}, {"name": "purchase"}],
+            "funnels": [
+                {
+                    "name": funnel,
+                    "steps": [{"event": step} for step in STEPS],
+                    "window": "7d",
+                    "breakdowns": ["channel"],
+                }
+            ],
+            "changes": list(changes),
+        }
+    )
+
+
+def facts(**changed: object) -> SiteFacts:
+    """What the site says of its data."""
+    known = {
+        "data_version": "d1",
+        "configuration_version": "c1",
+        "product_version": "0.1",
+        "horizon": HORIZON,
+        "day": HORIZON.date(),
+    }
+    return SiteFacts(**(known | changed))  # type: ignore[arg-type]
+
+
+def entrant(number: int, *, days_ago: float, hours: tuple[float, ...], funnel: str = "checkout") -> dict[str, object]:
+    """One customer's only attempt: when it began, and how long after it each further step was done."""
+    start = HORIZON - timedelta(days=days_ago)
+    times = [start, *(start + timedelta(hours=after) for after in hours)]
+    closes = start + timedelta(days=7)
+    done = len(times) == len(STEPS)
+    return {
+        "funnel": funnel,
+        "unit_id": f"u{number}",
+        "customer_id": f"u{number}",
+        "entered_at": start,
+        "entry_day": start.date(),
+        "step_times": times + [None] * (len(STEPS) - len(times)),
+        "depth": len(times),
+        "status": "converted" if done else "open" if closes > HORIZON else "dropped",
+        "closes_at": closes,
+        "is_first": True,
+        "is_best": True,
+        "is_best_of_day": True,
+    }
+
+
+def tables_of(
+    entrants: list[dict[str, object]], groups: dict[str, tuple[int, int]], *, funnel: str = "checkout"
+) -> dict[str, pl.DataFrame]:
+    """The tables of one funnel: its entrants, and for each value of `channel` who entered and who paid."""
+    attempts = rows("mart.funnel_entrants", *entrants)
+    reached = [attempts.filter(pl.col("depth") >= number).height for number in (1, 2, 3)]
+    definition = {
+        "funnel": funnel,
+        "unit": "customer",
+        "step_order": "ordered",
+        "window_seconds": 7 * 86_400,
+        "attempt": "best",
+    }
+    numbered = list(enumerate(STEPS, start=1))
+    low, high = wilson("reached", pl.lit(reached[0]))
+    steps = rows(
+        "mart.funnel_steps",
+        *(
+            {
+                "funnel": funnel,
+                "step_number": number,
+                "step_name": step,
+                "is_optional": False,
+                "reached": reached[number - 1],
+            }
+            | {"reached_before": reached[number - 2] if number > 1 else None}
+            | {
+                status: attempts.filter(pl.col("depth") == number, pl.col("status") == status).height
+                for status in ("dropped", "open", "excluded")
+            }
+            for number, step in numbered
+        ),
+    ).with_columns(total_rate_low=low, total_rate_high=high)
+    daily = attempts.group_by("entry_day").agg(
+        entrants=pl.len().cast(COUNT),
+        converted=(pl.col("status") == "converted").sum().cast(COUNT),
+        is_mature=(pl.col("closes_at") <= HORIZON).all(),
+    )
+    return empty_tables() | {
+        "core.funnel_definitions": rows(
+            "core.funnel_definitions",
+            *(
+                definition | {"step_number": number, "step_name": step, "is_optional": False, "horizon": HORIZON}
+                for number, step in numbered
+            ),
+        ),
+        "mart.funnel_entrants": attempts,
+        "mart.funnel_steps": steps,
+        "mart.funnel_daily": daily.with_columns(funnel=pl.lit(funnel)).sort("entry_day"),
+        "mart.funnel_breakdown": rows(
+            "mart.funnel_breakdown",
+            *(
+                {"funnel": funnel, "breakdown": "channel", "value": value, "step_number": number, "reached": count}
+                for value, (entered, paid) in groups.items()
+                for number, count in ((1, entered), (2, paid), (3, paid))
+            ),
+        ),
+    }
+
+
+def sessions(days: int, *, per_day: int, converted: int, channel: str = "Email", last: date = LAST_DAY) -> pl.DataFrame:
+    """The same sessions on each of the days up to `last`."""
+    return rows(
+        "mart.sessions_daily",
+        *(
+            {
+                "day": last - timedelta(days=ago),
+                "channel": channel,
+                "sessions": per_day,
+                "customers": per_day,
+                "new_customers": 2,
+                "bounces": 1,
+            }
+            | {"converted_sessions": converted, "revenue_minor": converted * 1_000, "currency": "EUR"}
+            for ago in range(days)
+        ),
+    )
+
+
+def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
+    """Something in every table: 61 entrants, 40 of them paid."""
+    entrants = [
+        entrant(number, days_ago=20 + number / 10, hours=(1.0, 2.0 + number), funnel=funnel) for number in range(40)
+    ]
+    entrants += [entrant(100 + number, days_ago=15, hours=(1.0,), funnel=funnel) for number in range(13)]
+    entrants += [entrant(200 + number, days_ago=2, hours=(), funnel=funnel) for number in range(8)]
+    groups = {"Email": (31, 28), "Direct": (30, 12)}
+    stage = {
+        "from_stage": "awareness",
+        "from_stage_number": 1,
+        "to_stage": "purchase",
+        "to_stage_number": 2,
+        "window_seconds": 86_400,
+    }
+    counts = {
+        "entered": 90,
+        "reached": 33,
+        "matured_entered": 80,
+        "matured_reached": 31,
+        "projected_rate": 0.4,
+        "projected_error": 0.05,
+    }
+    books = {
+        "loaded": 95,
+        "duplicate": 2,
+        "conflict": 0,
+        "superseded": 0,
+        "quarantined": 3,
+        "suppressed": 0,
+        "blank": 0,
+    }
+    return tables_of(entrants, groups, funnel=funnel) | {
+        "mart.stage_reach": rows(
+            "mart.stage_reach",
+            {
+                "stage": "awareness",
+                "stage_number": 1,
+                "customers": 90,
+                "of_customers": 123,
+                "leads": 11,
+                "of_leads": 30,
+                "visitors": 80,
+                "of_visitors": 110,
+            },
+            {
+                "stage": "purchase",
+                "stage_number": 2,
+                "customers": 47,
+                "of_customers": 123,
+                "leads": 9,
+                "of_leads": 30,
+                "visitors": 40,
+                "of_visitors": 110,
+            },
+        ),
+        "mart.sessions_daily": sessions(70, per_day=50, converted=4),
+        "mart.attribution": rows(
+            "mart.attribution",
+            {"model": "linear", "channel": "Email", "currency": "EUR", "conversions_ppm": 12_300_000},
+        ),
+        "mart.stage_conversion": rows("mart.stage_conversion", stage | counts),
+        "mart.stage_transitions": rows(
+            "mart.stage_transitions",
+            {"from_stage": "(start)", "to_stage": "awareness", "moves": 90, "customers": 90},
+            {
+                "from_stage": "awareness",
+                "to_stage": "purchase",
+                "direction": "forward",
+                "moves": 44,
+                "customers": 41,
+                "median_seconds": 7_200,
+            },
+            {"from_stage": "purchase", "to_stage": "(still there)", "moves": 44, "customers": 41},
+        ),
+        "mart.kpis": rows(
+            "mart.kpis",
+            {
+                "stage": "purchase",
+                "metric": "lead_conversion",
+                "numerator": 21,
+                "denominator": 70,
+                "value": 0.3,
+                "target": 0.5,
+                "owner": "Ann",
+                "status": "missed",
+            },
+        ),
+        "mart.touchpoints": rows(
+            "mart.touchpoints",
+            {
+                "stage": "awareness",
+                "touchpoint": "blog",
+                "events": 310,
+                "customers": 77,
+                "sessions": 205,
+                "exits": 150,
+                "converted_sessions": 6,
+            },
+        ),
+        "mart.data_quality": rows(
+            "mart.data_quality",
+            {
+                "source": "web",
+                "events": 1_006,
+                "robot_events": 71,
+                "internal_events": 5,
+                "counted_events": 930,
+                "unmapped_events": 93,
+            },
+        ),
+        "mart.unmapped_events": rows(
+            "mart.unmapped_events",
+            {"source": "web", "event": "scroll", "events": 93, "of_events": 930, "customers": 17},
+        ),
+        "ops.balances": rows(
+            "ops.balances",
+            {"file_id": "f", "source": "web", "path": "web/a.ndjson", "landed_on": date(2026, 3, 1), "rows_in": 100}
+            | books,
+        ),
+    }
