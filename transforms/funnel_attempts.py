@@ -18,34 +18,29 @@ ROOM_FOR_ROWS = 2**32
 
 
 def all_attempts(stream: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:
-    """Every attempt in the range: walked where the greedy walk is exact, searched in the other units.
+    """Every attempt in the range: walked where the greedy walk is exact, else searched.
 
     In:  a funnel stream with `row`.
-    Out: unit, entry and place_1… (rows of the stream; null for a step not reached), mandatory and optional (steps
-         reached), is_excluded, bare (mandatory steps without exclusions), is_scanned (counted under `attempt: all`).
+    Out: sorted by entry: unit, entry and place_1… (rows of the stream; null for a step not reached), mandatory and
+         optional (steps reached), is_excluded, bare (mandatory steps without exclusions), is_scanned (counted under
+         `attempt: all`).
     """
     is_hard = needs_search(stream, funnel)
     walked = walked_attempts(stream.filter(~is_hard), funnel)
-    late = walked.filter(breaks_within(stream, walked, funnel))["unit"].unique()
-    if not late.is_empty():
-        is_hard = is_hard | stream["unit"].is_in(late.implode())
-        walked = walked.filter(~pl.col("unit").is_in(late.implode()))
+    unsure = walked.filter("is_unsure").select("unit", "entry")
+    walked = walked.filter(~pl.col("is_unsure")).drop("is_unsure")
+    if unsure.height:
+        units = stream["unit"].is_in(unsure["unit"].unique().implode())
+        if funnel.attempt == "all":
+            walked = walked.join(unsure, on="unit", how="anti", maintain_order="left")
+            entries = units
+        else:
+            entries = stream["row"].is_in(unsure["entry"].implode())
+        stream = stream.with_columns(pl.col("enters") & (is_hard | entries))
+        is_hard = is_hard | units
     scan = scanned_walks(stream, walked, funnel) if funnel.attempt == "all" else pl.lit(False)
     searched = searched_attempts(stream.filter(is_hard), funnel)
-    return pl.concat([walked.with_columns(is_scanned=scan), searched])
-
-
-def breaks_within(stream: pl.DataFrame, attempts: pl.DataFrame, funnel: Funnel) -> pl.Series:
-    """Whether an attempt's walk takes longer between two steps than `within` allows."""
-    broken = pl.repeat(False, attempts.height, eager=True)
-    before = stream["at"].gather(attempts["place_1"])
-    for step, place in zip(funnel.steps[1:], place_columns(funnel)[1:], strict=True):
-        if not step.optional:
-            here = stream["at"].gather(attempts[place])
-            if step.within is not None:
-                broken |= (here - before > microseconds(step.within)).fill_null(False)
-            before = here
-    return broken
+    return pl.concat([walked.with_columns(is_scanned=scan), searched]).sort("entry")
 
 
 # ---------------------------------------------------------------- attempts one after the other
@@ -154,14 +149,21 @@ def judged_attempts(stream: pl.DataFrame, funnel: Funnel, *, ends: pl.DataFrame 
     Out: as of `all_attempts`, and unit_id, at, entry_day, closes (microseconds, null without a window), FLAGS, status.
     """
     attempts = all_attempts(stream, funnel)
-    entry = attempts["entry"]
-    day = pl.col("at").cast(TIME).dt.convert_time_zone(funnel.time_zone).dt.date()
-    attempts = attempts.with_columns(
-        unit_id=stream["unit_id"].gather(entry), at=stream["at"].gather(entry), order=stream["order"].gather(entry)
-    ).with_columns(entry_day=day, closes=closing(funnel))
+    entry, last = attempts["entry"], micros(horizon)
+    attempts = attempts.with_columns(at=stream["at"].gather(entry), order=stream["order"].gather(entry))
+    attempts = attempts.with_columns(closes=closing(funnel))
     if ends is not None:
-        attempts = attempts.join(ends, on="unit_id", how="left").with_columns(closes=pl.min_horizontal("closes", "closed_at"))
-    return with_status(flagged(attempts, funnel), funnel, horizon=horizon).filter(pl.any_horizontal(FLAGS))
+        attempts = attempts.with_columns(unit_id=stream["unit_id"].gather(entry))
+        attempts = attempts.join(ends, on="unit_id", how="left", maintain_order="left")
+        attempts = attempts.with_columns(closes=pl.min_horizontal("closes", "closed_at")).drop("unit_id", "closed_at")
+    runs = pl.lit(True) if last is None else (pl.col("closes") > last).fill_null(True)
+    attempts = attempts.with_columns(
+        entry_day=pl.col("at").cast(TIME).dt.convert_time_zone(funnel.time_zone).dt.date(),
+        is_open=~pl.col("is_excluded") & runs,
+        stays=~pl.col("is_excluded") if drops(funnel) else pl.lit(True),
+    )
+    chosen = with_status(flagged(attempts, funnel), funnel).filter(pl.any_horizontal(FLAGS))
+    return chosen.with_columns(unit_id=stream["unit_id"].gather(chosen["entry"]))
 
 
 def closing(funnel: Funnel) -> pl.Expr:
@@ -171,51 +173,69 @@ def closing(funnel: Funnel) -> pl.Expr:
     return pl.min_horizontal(after_window, pl.lit(end, dtype=pl.Int64))
 
 
+def drops(funnel: Funnel) -> bool:
+    """Whether excluded attempts are taken away altogether."""
+    return funnel.exclusion == "drop" and len(funnel.exclusions) > 0
+
+
 def flagged(attempts: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:
     """Mark the first and the best attempt of each unit and of each of its days, and those the funnel counts.
 
     `exclusion: drop` takes away excluded attempts, and in order also units (days) that would have gone deeper without
-    the exclusions.
+    the exclusions. unit_open and day_open say, for a best attempt, whether any attempt of its unit (day) is open.
+    """
+    falls_short = pl.col("bare") > pl.col("mandatory") if drops(funnel) and funnel.order != "any" else pl.lit(False)
+    stays_alone = pl.col("stays") & ~falls_short
+    attempts = attempts.with_row_index("turn")
+    unit, day = winners(attempts, ["unit"], funnel), winners(attempts, ["unit", "entry_day"], funnel)
+    marks = {
+        "is_first": marked(attempts, unit["first"]),
+        "is_first_of_day": marked(attempts, day["first"]),
+        "is_best": marked(attempts, unit["best"]),
+        "is_best_of_day": marked(attempts, day["best"]),
+        "unit_open": marked(attempts, unit.filter("is_open")["best"]),
+        "day_open": marked(attempts, day.filter("is_open")["best"]),
+    }
+    attempts = attempts.with_columns(**marks).with_columns(pl.col("is_first", "is_first_of_day") & stays_alone)
+    counts = {"best": pl.col("is_best"), "first": pl.col("is_first"), "all": pl.col("is_scanned") & stays_alone}
+    return attempts.with_columns(is_counted=counts[funnel.attempt])
+
+
+def winners(attempts: pl.DataFrame, group: list[str], funnel: Funnel) -> pl.DataFrame:
+    """By group: `first` and `best`, the turns of its first and best attempt (null for none), and is_open, whether any is.
+
+    The order of two attempts and their turns are packed into one integer, so that one minimum or maximum finds the turn.
     """
     room = sum(step.optional for step in funnel.steps) + 1
-    score = (pl.col("mandatory").cast(pl.Int64) * room + pl.col("optional")) * ROOM_FOR_ROWS - pl.col("entry")
-    drops = funnel.exclusion == "drop" and len(funnel.exclusions) > 0
-    stays = ~pl.col("is_excluded") if drops else pl.lit(True)
-    undimmed = pl.col("bare") <= pl.col("mandatory") if drops and funnel.order != "any" else pl.lit(True)
-
-    def first(*group: str) -> pl.Expr:
-        return (pl.col("order") == pl.col("order").min().over(group)) & stays & undimmed
-
-    def best(*group: str) -> pl.Expr:
-        standing = pl.when(stays).then(score)
-        is_best = (standing == standing.max().over(group)).fill_null(False)
-        if drops and funnel.order != "any":
-            return is_best & (pl.col("bare").max().over(group) <= pl.col("mandatory"))
-        return is_best
-
-    marked = attempts.with_columns(
-        is_first=first("unit"),
-        is_best=best("unit"),
-        is_first_of_day=first("unit", "entry_day"),
-        is_best_of_day=best("unit", "entry_day"),
+    turn = pl.col("turn").cast(pl.Int64)
+    score = (pl.col("mandatory").cast(pl.Int64) * room + pl.col("optional")) * ROOM_FOR_ROWS + (ROOM_FOR_ROWS - 1 - turn)
+    found = attempts.group_by(group).agg(
+        first=(pl.col("order").cast(pl.Int64) * ROOM_FOR_ROWS + turn).min() % ROOM_FOR_ROWS,
+        best=pl.when("stays").then(score).max(),
+        bare=pl.col("bare").max(),
+        is_open=pl.col("is_open").any(),
     )
-    counts = {"best": pl.col("is_best"), "first": pl.col("is_first"), "all": pl.col("is_scanned") & stays & undimmed}
-    return marked.with_columns(is_counted=counts[funnel.attempt])
+    best = pl.col("best")
+    if drops(funnel) and funnel.order != "any":
+        best = pl.when(pl.col("bare") <= best // ROOM_FOR_ROWS // room).then(best)
+    return found.select("first", "is_open", best=ROOM_FOR_ROWS - 1 - best % ROOM_FOR_ROWS)
 
 
-def with_status(attempts: pl.DataFrame, funnel: Funnel, *, horizon: datetime | None) -> pl.DataFrame:
+def marked(attempts: pl.DataFrame, turns: pl.Series) -> pl.Series:
+    """True at some turns."""
+    return pl.repeat(False, attempts.height, eager=True).scatter(turns.drop_nulls(), True)
+
+
+def with_status(attempts: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:
     """converted, open, excluded or dropped.
 
     A best row speaks for its unit (its day): it is open while any attempt of the unit (the day) may still go on. Where
     the funnel counts single attempts (`first`, `all`), a counted row speaks for itself.
     """
-    last = micros(horizon)
-    runs = pl.lit(True) if last is None else (pl.col("closes") > last).fill_null(True)
-    own = ~pl.col("is_excluded") & runs
-    alone = pl.col("is_first") | (pl.lit(funnel.attempt != "best") & pl.col("is_counted"))
-    unit = pl.col("is_best") & ~(pl.lit(funnel.attempt != "best") & pl.col("is_counted"))
-    day = pl.col("is_best_of_day") & ~alone
-    is_open = pl.when(unit).then(own.any().over("unit")).when(day).then(own.any().over("unit", "entry_day")).otherwise(own)
+    counted_alone = pl.lit(funnel.attempt != "best") & pl.col("is_counted")
+    for_unit = pl.col("is_best") & ~counted_alone
+    for_day = pl.col("is_best_of_day") & ~counted_alone & ~pl.col("is_first")
+    is_open = pl.when(for_unit).then("unit_open").when(for_day).then("day_open").otherwise("is_open")
     return attempts.with_columns(
         status=pl.when(pl.col("mandatory") == Rules.of(funnel).mandatory)
         .then(pl.lit("converted"))

@@ -1,12 +1,13 @@
 """Funnel chains, vectorised: all attempts at once, for the units whose chains a greedy walk finds exactly.
 
 The walk takes for each step the next event that may serve it. That is the definition's chain (deepest, then earliest)
-as long as no rule can make a later event the better choice; `needs_search` names the units where one could.
+as long as no rule can make a later event the better choice: `needs_search` names the units where one could, `is_unsure`
+the attempts.
 """
 
 import polars as pl
 
-from transforms.funnel_search import Rules
+from transforms.funnel_search import Rules, microseconds
 from transforms.funnel_stream import ROW, cut_columns, step_columns
 from transforms.journey import Funnel
 
@@ -19,31 +20,27 @@ def place_columns(funnel: Funnel) -> list[str]:
 
 
 def needs_search(stream: pl.DataFrame, funnel: Funnel) -> pl.Series:
-    """For each event, whether its unit has to go to the exact search.
+    """For each event, whether its unit has to go to the exact search as a whole.
 
-    That is a unit with an excluded event, with an event of an optional step, or with events that leave a choice: one that
-    several steps could use, at an instant shared with others. Two kinds of funnel need it for all units: strict order
-    with a value held, for the events of other values break its chains; and counting all attempts in any order, for there
-    each event that an attempt uses could have begun another.
+    That is a unit with events that leave a choice: one that several steps could use, at an instant shared with others.
+    Some funnels need it for all units: strict order or exclusions with a value held, for the events of other values break
+    its chains; counting all attempts in any order, for there each event that an attempt uses could have begun another.
     """
-    steps, rules = step_columns(funnel), Rules.of(funnel)
-    if (rules.is_strict and funnel.hold_constant) or (rules.is_any and funnel.attempt == "all"):
+    rules = Rules.of(funnel)
+    is_broken_by_others = rules.is_strict or len(funnel.exclusions) > 0
+    if (funnel.hold_constant and is_broken_by_others) or (rules.is_any and funnel.attempt == "all"):
         return pl.repeat(True, stream.height, eager=True)
-    demanding = [*cut_columns(funnel), *(name for name, step in zip(steps, funnel.steps, strict=True) if step.optional)]
-    overlap = pl.sum_horizontal(pl.col(name).cast(pl.UInt8) for name in steps) > 1
     shared = (pl.col("at") == pl.col("at").shift()) & (pl.col("unit") == pl.col("unit").shift())
-    seen = stream.select(
-        "unit",
-        demanding=pl.any_horizontal(demanding) if demanding else pl.lit(False),
-        overlap=overlap,
-        shared=shared.fill_null(False),
-    )
-    if not seen.select(pl.any_horizontal(pl.col("demanding", "overlap", "shared").any())).item():
+    seen = stream.select("unit", overlap=overlaps(funnel), shared=shared.fill_null(False))
+    if not seen.select(pl.any_horizontal(pl.col("overlap", "shared").any())).item():
         return pl.repeat(False, stream.height, eager=True)
-    demanding_unit, overlap_unit, shared_unit = (
-        pl.col(name).any().over("unit") if seen[name].any() else pl.lit(False) for name in ("demanding", "overlap", "shared")
-    )
-    return seen.select(demanding_unit | leaves_choice(funnel, overlap_unit, shared_unit)).to_series()
+    overlap, shared_unit = (pl.col(name).any().over("unit") if seen[name].any() else pl.lit(False) for name in ("overlap", "shared"))
+    return seen.with_columns(hard=leaves_choice(funnel, overlap, shared_unit))["hard"]
+
+
+def overlaps(funnel: Funnel) -> pl.Expr:
+    """Whether several steps could use an event."""
+    return pl.sum_horizontal(pl.col(name).cast(pl.UInt8) for name in step_columns(funnel)) > 1
 
 
 def leaves_choice(funnel: Funnel, overlap: pl.Expr, shared: pl.Expr) -> pl.Expr:
@@ -63,7 +60,8 @@ def walked_attempts(stream: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:
     """All attempts of the units whose chains a greedy walk finds.
 
     In:  rows of the stream with `row`, their place in it.
-    Out: unit, entry, place_1… (rows of the stream, null for a step not reached), mandatory, optional, is_excluded, bare.
+    Out: unit, entry, place_1… (rows of the stream, null for a step not reached), mandatory, optional, is_excluded, bare,
+         and is_unsure where the walk did not look at a rule that may concern the attempt.
     """
     lanes = in_lanes(stream, funnel)
     anchors = lanes.filter("enters").select("lane", "local", "unit", entry="row", limit=deadline(funnel))
@@ -74,9 +72,49 @@ def walked_attempts(stream: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:
     depth = pl.sum_horizontal(pl.col(name).is_not_null().cast(ROW) for name in needed)
     return (
         anchors.select("unit", "entry")
-        .with_columns(**named)
+        .with_columns(**named, is_unsure=is_unsure(lanes, anchors, places, funnel))
         .with_columns(mandatory=depth, optional=pl.lit(0, dtype=ROW), is_excluded=pl.lit(False), bare=depth)
     )
+
+
+def is_unsure(lanes: pl.DataFrame, anchors: pl.DataFrame, places: dict[str, pl.Series], funnel: Funnel) -> pl.Series:
+    """Whether an attempt breaks `within`, has an event of an optional step, or an excluded event in its way.
+
+    An excluded event is in the way of an unfinished attempt anywhere in its window, of a finished one before its end.
+    """
+    at = lanes["at"]
+    unsure = pl.repeat(False, anchors.height, eager=True)
+    before = at.gather(anchors["local"])
+    for number, step in list(enumerate(funnel.steps, start=1))[1:]:
+        if step.optional:
+            upcoming = next_rows(lanes, f"step_{number}", lanes["instant_begins"].gather(anchors["local"]))
+            unsure |= comes_by(lanes, anchors, upcoming, anchors["limit"])
+        elif funnel.order != "any":
+            here = at.gather(places[f"place_{number}"])
+            if step.within is not None:
+                unsure |= (here - before > microseconds(step.within)).fill_null(False)
+            before = here
+    if funnel.exclusions:
+        until = end_or_limit(at, anchors, places, funnel)
+        for name in cut_columns(funnel):
+            upcoming = next_rows(lanes, name, lanes["next_instant"].gather(anchors["local"]))
+            unsure |= comes_by(lanes, anchors, upcoming, until)
+    return unsure
+
+
+def end_or_limit(at: pl.Series, anchors: pl.DataFrame, places: dict[str, pl.Series], funnel: Funnel) -> pl.Series:
+    """The last instant at which an excluded event would matter: before the end of a finished attempt, else in the window."""
+    needed = [f"place_{number}" for number, step in enumerate(funnel.steps, start=1) if not step.optional]
+    instants = pl.DataFrame([at.gather(places[name]).alias(name) for name in needed])
+    is_finished = pl.all_horizontal(pl.col(needed).is_not_null())
+    done_at = pl.max_horizontal(needed)
+    return instants.with_columns(anchors["limit"]).select(pl.when(is_finished).then(done_at - 1).otherwise("limit")).to_series()
+
+
+def comes_by(lanes: pl.DataFrame, anchors: pl.DataFrame, rows: pl.Series, until: pl.Series) -> pl.Series:
+    """Whether some rows are of the attempts' own units and not later than some instants."""
+    same = lanes["unit"].gather(rows) == anchors["unit"]
+    return (same & (lanes["at"].gather(rows) <= until)).fill_null(False)
 
 
 def in_lanes(stream: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:
@@ -126,10 +164,9 @@ def search_from(lanes: pl.DataFrame, funnel: Funnel) -> pl.Series:
         return lanes["next_instant"]
     if funnel.event_reuse:
         return lanes["instant_begins"]
-    overlap = pl.sum_horizontal(pl.col(name).cast(pl.UInt8) for name in step_columns(funnel)) > 1
-    if not lanes.select(overlap.any()).item():
+    if not lanes.select(overlaps(funnel).any()).item():
         return lanes["instant_begins"]
-    chosen = pl.when(overlap.any().over("unit")).then("next_instant").otherwise("instant_begins")
+    chosen = pl.when(overlaps(funnel).any().over("unit")).then("next_instant").otherwise("instant_begins")
     return lanes.select(chosen).to_series()
 
 

@@ -131,15 +131,15 @@ def entrant_rows(
 def described(stream: pl.DataFrame, attempts: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:
     """The attempts with the times and keys of the events that serve their steps."""
     places = place_columns(funnel)
-    entries = stream[attempts["entry"]]
-    columns = {
-        "step_times": stream["at"].cast(TIME),
-        "step_sources": stream["source"],
-        "step_event_ids": stream["event_id"],
-    }
+    entries = stream.select("customer_id", "at", "source", "event_id", "^parts$").select(pl.all().gather(attempts["entry"]))
+    serving = row_by_row(attempts.select(places))
     served = {
-        name: pl.DataFrame([column.gather(attempts[place]).alias(place) for place in places]).select(pl.concat_list(places)).to_series()
-        for name, column in columns.items()
+        name: in_rows(column.gather(serving), len(places))
+        for name, column in {
+            "step_times": stream["at"].cast(TIME),
+            "step_sources": stream["source"],
+            "step_event_ids": stream["event_id"],
+        }.items()
     }
     deepest = pl.max_horizontal(
         pl.when(pl.col(place).is_not_null()).then(pl.lit(number, dtype=ROW)) for number, place in enumerate(places, start=1)
@@ -156,6 +156,18 @@ def described(stream: pl.DataFrame, attempts: pl.DataFrame, funnel: Funnel) -> p
         closes_at=pl.col("closes").cast(TIME),
         parts=entries["parts"] if "parts" in entries.columns else pl.lit(None, dtype=pl.List(pl.String)),
     )  # fmt: skip
+
+
+def row_by_row(frame: pl.DataFrame) -> pl.Series:
+    """The values of a frame of one type, one row after the other."""
+    height, width = frame.shape
+    turn = pl.int_range(height * width, dtype=pl.Int64, eager=True)
+    return pl.concat([frame[name].alias("value") for name in frame.columns]).gather((turn % width) * height + turn // width)
+
+
+def in_rows(values: pl.Series, width: int) -> pl.Series:
+    """Lists of equal width from the values of one row after the other."""
+    return values.reshape((len(values) // width, width)).arr.to_list()
 
 
 # ---------------------------------------------------------------- values of a breakdown

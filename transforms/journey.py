@@ -346,6 +346,14 @@ class Funnel(Entry):
             return instant_of(self.to + timedelta(days=1), self.time_zone)
         return instant_of(self.to, self.time_zone)
 
+    @property
+    def horizon_at(self) -> datetime | None:
+        """The declared horizon; a bare date is complete to its last microsecond."""
+        if isinstance(self.horizon, date) and not isinstance(self.horizon, datetime):
+            next_day = instant_of(self.horizon + timedelta(days=1), self.time_zone)
+            return next_day - timedelta(microseconds=1) if next_day else None
+        return instant_of(self.horizon, self.time_zone)
+
 
 def instant_of(value: Instant | None, zone: str) -> datetime | None:
     """An instant in UTC: without a zone it is UTC already, a bare date is local midnight."""

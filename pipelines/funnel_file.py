@@ -1,0 +1,157 @@
+"""Funnels of a plain file: a specification in YAML answered over events in NDJSON, without a warehouse."""
+
+import gzip
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipelines.settings import ConfigurationError, DataError, read_funnels
+from transforms.contracts import CORE_EVENTS
+from transforms.funnels import funnel_answer, funnel_entrant_groups, funnel_entrants
+from transforms.hashing import digest_id
+from transforms.journey import Funnel
+from transforms.sessions import session_numbers
+
+SESSION_TIMEOUT = timedelta(minutes=30)
+SESSION_MAX_LENGTH = timedelta(hours=24)
+TEXTS = ("event_id", "event", "customer_id", "session_id", "account_id", "stage")
+SCHEMA = {name: CORE_EVENTS.schema[name] for name in (*TEXTS, "is_stage_entry", "seq", "occurred_at", "properties")}
+
+
+def answer_from_file(spec: Path, events: Path, *, with_attempts: bool = False) -> dict[str, Any] | list[dict[str, Any]]:
+    """The answer of each funnel of a specification over a file of events: one answer, or a list for a list.
+
+    Rows without event_id are separate events, rows with the same one are one event. A session follows the 30-minute rule
+    unless session_id is given. Without a declared horizon the file is complete to its newest event.
+    Raises ConfigurationError for a wrong specification, DataError naming file and line for an unreadable event.
+    """
+    funnels, is_list = read_funnels(spec)
+    frame = read_events(events)
+    answers = [answer(funnel, frame, with_attempts=with_attempts) for funnel in funnels]
+    return answers if is_list else answers[0]
+
+
+def answer(funnel: Funnel, events: pl.DataFrame, *, with_attempts: bool) -> dict[str, Any]:
+    """The answer of one funnel."""
+    if any(step.stage for step in funnel.steps) and "stage" not in events.columns:
+        raise ConfigurationError(
+            f"funnel '{funnel.name}' asks for a stage, but no event of the file has one; "
+            "write `event: …`, or give the events a `stage`"
+        )
+    newest = events.select(pl.col("occurred_at").max()).item()
+    horizon = funnel.horizon_at or newest
+    entrants = funnel_entrants(events.lazy(), funnel, horizon=horizon, session_timeout=SESSION_TIMEOUT).collect()
+    groups = funnel_entrant_groups(
+        events.lazy(), entrants.lazy(), funnel, horizon=horizon, session_timeout=SESSION_TIMEOUT
+    ).collect()
+    return funnel_answer(entrants, groups, funnel, horizon=horizon, with_attempts=with_attempts)
+
+
+# ---------------------------------------------------------------- events
+
+
+def read_events(path: Path) -> pl.DataFrame:
+    """The events of an NDJSON file (plain or .gz), as columns of core.events, each event key once.
+
+    Keys other than event_id, occurred_at, event, customer_id, session_id, account_id, seq, stage, is_stage_entry and
+    properties count as properties. `stage` and `is_stage_entry` are columns only where some event has a stage.
+    """
+    by_id: dict[str, dict[str, Any]] = {}
+    seen: Counter[str] = Counter()
+    for number, text in numbered_lines(path):
+        row = read_row(text, f"{path}, line {number}")
+        content = content_hash(row)
+        if row["event_id"] is None:
+            row["event_id"] = f"{content}-{seen[content]}"
+            seen[content] += 1
+        rival = by_id.get(row["event_id"])
+        if rival is None or (row["occurred_at"], content) < (rival["occurred_at"], content_hash(rival)):
+            by_id[row["event_id"]] = row
+    frame = pl.DataFrame(list(by_id.values()), schema=SCHEMA)
+    has_stages = frame["stage"].null_count() < frame.height
+    return with_sessions(frame if has_stages else frame.drop("stage", "is_stage_entry"))
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text file that are not blank, with their numbers from 1."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8") as lines:
+            for number, text in enumerate(lines, start=1):
+                if text.strip():
+                    yield number, text
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist") from error
+    except (OSError, UnicodeDecodeError, EOFError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def read_row(text: str, place: str) -> dict[str, Any]:
+    """One event, checked; `place` says where it stands."""
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{place}: not valid JSON: {error}") from error
+    if not isinstance(said, dict):
+        raise DataError(f"{place}: expected an object such as {{\"occurred_at\": …, \"event\": …}}, found {type(said).__name__}")
+    properties = said.pop("properties", None) or {}
+    if not isinstance(properties, dict):
+        raise DataError(f"{place}: `properties` is an object, found {type(properties).__name__}")
+    row: dict[str, Any] = {name: read_text(said.pop(name, None), name, place) for name in TEXTS}
+    row["occurred_at"] = read_instant(said.pop("occurred_at", None), place)
+    row["seq"] = read_typed(said.pop("seq", None), int, "seq", place)
+    row["is_stage_entry"] = read_typed(said.pop("is_stage_entry", None), bool, "is_stage_entry", place)
+    row["properties"] = json.dumps({**said, **properties}, sort_keys=True, ensure_ascii=False)
+    if row["event"] is None:
+        raise DataError(f"{place}: `event` is missing")
+    return row
+
+
+def read_text(value: Any, name: str, place: str) -> str | None:
+    """A name or id as text; null and the empty text are none."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise DataError(f"{place}: `{name}` is text or a whole number, found {value!r}")
+    return str(value)
+
+
+def read_typed(value: Any, kind: type, name: str, place: str) -> Any:
+    """A value of one type, or None."""
+    if value is not None and type(value) is not kind:
+        raise DataError(f"{place}: `{name}` is {'a whole number' if kind is int else 'true or false'}, found {value!r}")
+    return value
+
+
+def read_instant(value: Any, place: str) -> datetime:
+    """An instant from ISO 8601 text, with or without fraction; without a zone it is UTC."""
+    if not isinstance(value, str):
+        raise DataError(f"{place}: `occurred_at` is ISO text such as 2026-01-31T09:00:00Z, found {value!r}")
+    try:
+        instant = datetime.fromisoformat(value.strip())
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise DataError(f"{place}: `occurred_at` is ISO text such as 2026-01-31T09:00:00Z, found {value!r}") from error
+
+
+def content_hash(row: dict[str, Any]) -> str:
+    """Hash of everything an event says, its id aside."""
+    said = {name: str(value) for name, value in row.items() if name != "event_id"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def with_sessions(events: pl.DataFrame) -> pl.DataFrame:
+    """Events with session_id: the given one, else that of the customer's sitting, after its first event."""
+    waiting = events.filter(pl.col("session_id").is_null() & pl.col("customer_id").is_not_null())
+    numbered = session_numbers(waiting.lazy(), by="customer_id", timeout=SESSION_TIMEOUT, max_length=SESSION_MAX_LENGTH)
+    ordered = numbered.sort("occurred_at", "seq", "event_id", nulls_last=False)
+    first = pl.col("event_id").first().over("customer_id", "session_number", order_by=["occurred_at", "seq", "event_id"])
+    opened = ordered.select("event_id", opened=digest_id(pl.lit("customer"), first)).collect()
+    joined = events.join(opened, on="event_id", how="left").sort("event_id")
+    return joined.with_columns(session_id=pl.coalesce("session_id", "opened")).drop("opened")
