@@ -8,7 +8,9 @@ from typing import Any
 import polars as pl
 from pydantic import ValidationError
 from rich.console import Console
-from transforms.funnels import columns_needed, funnel_answer, funnel_entrant_groups, funnel_entrants
+from transforms.funnel_answer import funnel_answer
+from transforms.funnel_stream import columns_needed
+from transforms.funnels import funnel_entrant_groups, funnel_entrants
 
 from pipelines.settings import ConfigurationError, Workspace
 from pipelines.warehouse import Connection, open_published, query_rows, scalar, sql_text
@@ -43,7 +45,7 @@ def funnel(
         events = connection.sql("FROM core.events").select(*sorted(columns_needed(asked))).pl().lazy()
     timeout = journey.sessions.timeout
     entrants = funnel_entrants(events, asked, horizon=horizon, session_timeout=timeout).collect()
-    groups = funnel_entrant_groups(events, entrants.lazy(), asked, horizon=horizon).collect()
+    groups = funnel_entrant_groups(events, entrants.lazy(), asked, horizon=horizon, session_timeout=timeout).collect()
     return funnel_answer(entrants, groups, asked, horizon=horizon, with_attempts=attempts)
 
 

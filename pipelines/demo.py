@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines.sample import SAMPLE_JOURNEY, generate
+from pipelines.sample import configuration_text, generate
 from pipelines.settings import KEY_VARIABLE, ConfigurationError, Workspace, preset_file
 
 DEMO_KEY = "sample-business-only-not-a-secret"
@@ -59,7 +59,7 @@ def prepare_demo(folder: Path, *, events: int, seed: int, days: int, say: Callab
     generate(place.root, events=events, seed=seed, days=days, stories=True)
     for leftover in (place.published.parent, place.reports, place.landing / "_journal"):
         shutil.rmtree(leftover, ignore_errors=True)
-    shutil.copyfile(SAMPLE_JOURNEY, place.journey_file)
+    place.journey_file.write_text(configuration_text(days=days), encoding="utf-8")
     write_key(place, DEMO_KEY)
     return place
 

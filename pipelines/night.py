@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 import polars as pl
 
 from pipelines.engines.local import LocalEngine
 from pipelines.settings import Configuration, Workspace
-from pipelines.warehouse import Warehouse, sql_text
+from pipelines.warehouse import Warehouse, quoted, scalar, sql_text
 from transforms.journey import Funnel, Journey
+from transforms.mapping import completeness
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Night:
         """Put these rows in place of a table's; returns the table's row count by its name."""
         return {name: self.warehouse.replace(name, frame.lazy().collect())}
 
+    def row_counts(self, names: Iterable[str]) -> dict[str, int]:
+        """How many rows each of these tables holds."""
+        with self.warehouse.opened() as connection:
+            return {name: scalar(connection, f"SELECT count(*) FROM {quoted(name)}") for name in names}
+
     def source_horizons(self) -> dict[str, datetime]:
         """Per source, the newest instant up to which it is complete: declared, else the newest seen less its lateness."""
         sources = self.configuration.sources
@@ -63,9 +69,8 @@ class Night:
         horizons = {}
         for name, newest in seen.rows():
             source = sources.get(name)
-            declared = source.complete_to if source else None
-            lateness = source.lateness if source else None
-            horizons[name] = declared or (newest - lateness if lateness else newest)
+            declared = completeness(source.complete_to, time_zone=self.journey.time_zone) if source else None
+            horizons[name] = declared or newest - (source.lateness if source else timedelta(0))
         return horizons
 
     def funnel_horizons(self, funnels: Iterable[Funnel]) -> dict[str, datetime | None]:

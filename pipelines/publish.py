@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from pipelines.warehouse import SCHEMAS, Connection, create, create_macros_and_views, quoted, scratch
+from pipelines.warehouse import SCHEMAS, Connection, Warehouse, create, create_macros_and_views, quoted, scalar
 from transforms.contracts import TABLES
 
 WITHHELD = {
@@ -15,8 +15,8 @@ WITHHELD = {
 }
 
 
-def publish_warehouse(build: Path, published: Path) -> None:
-    """Copy the build file, without raw payloads, to a file beside the published one and rename it over that.
+def publish_warehouse(warehouse: Warehouse, published: Path) -> None:
+    """Copy the build file's tables, without raw payloads, to a file beside the published one and rename it over that.
 
     Whoever has the published file open keeps reading the old one; whoever opens it next sees the new one. The copy is
     written to disk before the rename, and is read-only.
@@ -25,21 +25,23 @@ def publish_warehouse(build: Path, published: Path) -> None:
     draft = published.with_suffix(".draft")
     for leftover in (draft, draft.with_name(draft.name + ".wal")):
         leftover.unlink(missing_ok=True)
-    with scratch() as connection:
-        connection.execute(f"ATTACH {literal(build)} AS build (READ_ONLY)")
+    with warehouse.opened() as connection:
+        build = scalar(connection, "SELECT current_database()")
         connection.execute(f"ATTACH {literal(draft)} AS draft")
-        connection.execute("USE draft")
-        fill(connection)
-        connection.execute("CHECKPOINT draft")
-        connection.execute("USE memory")
-        connection.execute("DETACH draft")
+        try:
+            connection.execute("USE draft")
+            fill(connection, build)
+            connection.execute("CHECKPOINT draft")
+        finally:
+            connection.execute(f"USE {quoted(build)}")
+            connection.execute("DETACH draft")
     flush(draft)
     draft.chmod(0o444)
     os.replace(draft, published)
     flush(published.parent)
 
 
-def fill(connection: Connection) -> None:
+def fill(connection: Connection, build: str) -> None:
     """Fill the attached draft: tables, then macros, then the views that use them."""
     for schema in SCHEMAS:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
@@ -47,7 +49,7 @@ def fill(connection: Connection) -> None:
         create(connection, table)
         withheld = ", ".join(f"NULL AS {quoted(column)}" for column in WITHHELD.get(table.name, ()))
         columns = f"* REPLACE ({withheld})" if withheld else "*"
-        connection.execute(f"INSERT INTO {quoted(table.name)} SELECT {columns} FROM build.{quoted(table.name)}")
+        connection.execute(f"INSERT INTO {quoted(table.name)} SELECT {columns} FROM {quoted(build)}.{quoted(table.name)}")
     create_macros_and_views(connection)
 
 

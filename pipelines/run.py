@@ -23,7 +23,7 @@ def run_in_process(place: Workspace, *, only: str | None, say: Callable[[str], N
     night.configuration  # noqa: B018  (a wrong configuration is told before anything runs)
     selection = dg.AssetSelection.groups(only) if only else dg.AssetSelection.all()
     job = dg.define_asset_job("nightly", selection=selection, executor_def=dg.in_process_executor)
-    with instance() as home:
+    with instance() as home, night.warehouse.opened():
         definitions = dg.Definitions(
             assets=assets, asset_checks=[] if only else checks, jobs=[job], resources={"night": night}
         )

@@ -122,15 +122,15 @@ class Warehouse:
         connection.execute("SET temp_directory = $folder", {"folder": str(self.path.parent / "spill")})
         for schema in SCHEMAS:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        held = {row[0] for row in connection.sql(sql_text("ops/table_names.sql")).fetchall()}
         for table in TABLES.values():
-            create(connection, table)
+            if table.name not in held:
+                create(connection, table)
         return connection
 
 
 def create(connection: Connection, table: Table) -> None:
-    """Create a contract's table, when it is missing, with the comments of its columns."""
-    if scalar(connection, sql_text("ops/table_exists.sql"), {"name": table.name}):
-        return
+    """Create a contract's table in the current database, with the comments of its columns."""
     columns = ", ".join(f'"{column.name}" {duckdb_type(column.dtype)}' for column in table.columns)
     connection.execute(f"CREATE TABLE {quoted(table.name)} ({columns})")
     comment(connection, "TABLE", table.name, f"{table.sentence} One row per {', '.join(table.grain)}.")
@@ -151,6 +151,16 @@ def insert(connection: Connection, table: Table, frame: pl.DataFrame) -> int:
     connection.execute(f"INSERT INTO {quoted(table.name)} BY NAME FROM incoming")
     connection.unregister("incoming")
     return ready.height
+
+
+def lazily(connection: Connection, sql: str, parameters: Parameters | None = None) -> pl.LazyFrame:
+    """A query as a LazyFrame that reads only the columns asked for, as of the last commit.
+
+    Each has a cursor of its own, since a connection serves one reader at a time.
+    """
+    cursor = connection.cursor()
+    cursor.execute("SET TimeZone = 'UTC'")
+    return cursor.sql(sql, params=dict(parameters or {})).pl(lazy=True)
 
 
 def scratch() -> Connection:

@@ -6,9 +6,10 @@ import dagster as dg
 
 from pipelines.catalog import WRITER_POOL, Rows, asset_key, table_asset, view_spec
 from pipelines.night import Night
-from pipelines.warehouse import create_macros_and_views, quoted, scalar, sql_files
+from pipelines.warehouse import create_macros_and_views, lazily, quoted, scalar, sql_files
 from transforms.attribution import attribution
-from transforms.conversion import stage_conversion, stage_transitions
+from transforms.conversion import kpis, stage_conversion, stage_transitions
+from transforms.retention import weekly_retention
 
 
 @table_asset(
@@ -55,7 +56,7 @@ def returning_customers(night: Night) -> Rows:
     time_zone, horizon = night.journey.time_zone, night.stage_horizon()
     customers = night.warehouse.read("core.customers").lazy()
     with night.warehouse.opened() as connection:
-        events = connection.sql("FROM core.events").pl(lazy=True)
+        events = lazily(connection, "FROM core.events")
         weeks = weekly_retention(customers, events, time_zone=time_zone, horizon=horizon).collect()
     return night.store("mart.retention", weeks)
 

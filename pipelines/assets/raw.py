@@ -8,7 +8,7 @@ from pipelines.night import Night
 from pipelines.warehouse import sql_text
 
 
-@table_asset(
+LANDED = (
     "raw.files",
     "raw.row_outcomes",
     "raw.quarantine",
@@ -18,9 +18,20 @@ from pipelines.warehouse import sql_text
     "raw.line_items",
     "ops.failed_files",
 )
+
+
+@table_asset(*LANDED)
 def landed(night: Night) -> Rows:
     """Read the files that landed since the last run; each row gets its outcome."""
-    return load_new_files(night)
+    summary = load_new_files(
+        night.warehouse,
+        night.workspace.landing,
+        night.configuration.sources,
+        journey=night.journey,
+        hmac_key=night.workspace.hmac_key,
+    )
+    night.loaded.update(files=summary.files_loaded, rows=summary.rows_in)
+    return night.row_counts(LANDED)
 
 
 @table_asset("ops.balances", deps=["raw.row_outcomes"])

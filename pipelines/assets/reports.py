@@ -39,6 +39,6 @@ def published(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
     """Publish what this run made."""
     with night.warehouse.writing() as connection:
         insert(connection, OPS_RUNS, run_record(night))
-    publish_warehouse(night.workspace.build_file, night.workspace.published)
+    publish_warehouse(night.warehouse, night.workspace.published)
     overview = publish_site(night.workspace.staged_site, night.workspace.reports, report_day(night))
     return dg.MaterializeResult(metadata={"overview": str(overview), "warehouse": str(night.workspace.published)})

@@ -15,10 +15,11 @@ from typing import Any
 import polars as pl
 
 from pipelines.settings import Configuration
-from pipelines.warehouse import Connection, Warehouse, insert, quoted, scalar, sql_text
+from pipelines.warehouse import Connection, Warehouse, insert, lazily, quoted, scalar, sql_text
 from transforms.contracts import TABLES
 from transforms.events import build_timeline
-from transforms.funnels import columns_needed, funnel_entrant_groups, funnel_entrants
+from transforms.funnel_stream import columns_needed
+from transforms.funnels import funnel_entrant_groups, funnel_entrants
 from transforms.identity import (
     assign_shared_visitors,
     collect_evidence,
@@ -102,7 +103,7 @@ class LocalEngine:
                 events = read_bucket(connection, "core.events", bucket)
                 self._add_funnels(connection, events, by_customer, horizons, counts)
             if by_account:
-                events = connection.sql("FROM core.events WHERE account_id IS NOT NULL").pl(lazy=True)
+                events = lazily(connection, "FROM core.events WHERE account_id IS NOT NULL")
                 self._add_funnels(connection, events, by_account, horizons, counts)
         return counts
 
@@ -120,7 +121,7 @@ class LocalEngine:
         for funnel in funnels:
             horizon = horizons[funnel.name]
             entrants = funnel_entrants(read, funnel, horizon=horizon, session_timeout=timeout).collect()
-            groups = funnel_entrant_groups(read, entrants.lazy(), funnel, horizon=horizon).collect()
+            groups = funnel_entrant_groups(read, entrants.lazy(), funnel, horizon=horizon, session_timeout=timeout).collect()
             for name, frame in zip(FUNNEL_TABLES, (entrants, groups), strict=True):
                 counts[name] += insert(connection, TABLES[name], frame)
 
@@ -184,7 +185,7 @@ def rewrite(connection: Connection, name: str, frame: pl.DataFrame) -> int:
 def read_bucket(connection: Connection, table: str, bucket: Bucket) -> pl.LazyFrame:
     """The rows of one bucket's customers; only the columns that the transform asks for are read."""
     sql = f"FROM {quoted(table)} WHERE customer_id >= $low AND customer_id < $high"
-    return connection.sql(sql, params={"low": bucket.low, "high": bucket.high}).pl(lazy=True)
+    return lazily(connection, sql, {"low": bucket.low, "high": bucket.high})
 
 
 def write_buckets(owned: pl.DataFrame, folder: Path, part: int, count: int) -> None:

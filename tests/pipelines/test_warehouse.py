@@ -50,7 +50,7 @@ def test_the_published_copy_leaves_out_quarantined_text(warehouse: Warehouse, tm
     row = {**dict.fromkeys(RAW_QUARANTINE.schema), "file_id": "f", "row": 1, "raw_text": "secret"}
     warehouse.replace("raw.quarantine", pl.DataFrame([row], schema=RAW_QUARANTINE.schema))
 
-    publish_warehouse(warehouse.path, tmp_path / "live.duckdb")
+    publish_warehouse(warehouse, tmp_path / "live.duckdb")
 
     with open_published(tmp_path / "live.duckdb") as live:
         assert query_rows(live, "SELECT file_id, raw_text FROM raw.quarantine")[1] == [("f", None)]
@@ -60,11 +60,11 @@ def test_the_published_copy_leaves_out_quarantined_text(warehouse: Warehouse, tm
 def test_a_reader_keeps_the_old_copy_and_the_next_one_sees_the_new(warehouse: Warehouse, tmp_path: Path) -> None:
     live = tmp_path / "live.duckdb"
     warehouse.replace("core.customer_segments", members("ann"))
-    publish_warehouse(warehouse.path, live)
+    publish_warehouse(warehouse, live)
     reader = open_published(live)
     warehouse.replace("core.customer_segments", members("ann", "bob"))
 
-    publish_warehouse(warehouse.path, live)
+    publish_warehouse(warehouse, live)
 
     assert query_rows(reader, "SELECT count(*) FROM core.customer_segments")[1] == [(1,)]
     reader.close()
@@ -75,7 +75,7 @@ def test_a_reader_keeps_the_old_copy_and_the_next_one_sees_the_new(warehouse: Wa
 def test_the_published_copy_carries_views_macros_and_comments(warehouse: Warehouse, tmp_path: Path) -> None:
     with warehouse.opened():
         pass
-    publish_warehouse(warehouse.path, tmp_path / "live.duckdb")
+    publish_warehouse(warehouse, tmp_path / "live.duckdb")
 
     with open_published(tmp_path / "live.duckdb") as live:
         assert query_rows(live, "SELECT count(*) FROM mart.funnel_steps")[1] == [(0,)]
@@ -101,7 +101,7 @@ def test_the_published_copy_carries_views_macros_and_comments(warehouse: Warehou
 def test_a_query_on_the_published_copy_can_touch_nothing_else(query: str, warehouse: Warehouse, tmp_path: Path) -> None:
     with warehouse.opened():
         pass
-    publish_warehouse(warehouse.path, tmp_path / "live.duckdb")
+    publish_warehouse(warehouse, tmp_path / "live.duckdb")
 
     with open_published(tmp_path / "live.duckdb") as live, pytest.raises(ConfigurationError, match="refused"):
         query_rows(live, query)
@@ -110,7 +110,7 @@ def test_a_query_on_the_published_copy_can_touch_nothing_else(query: str, wareho
 def test_the_published_file_is_read_only(warehouse: Warehouse, tmp_path: Path) -> None:
     with warehouse.opened():
         pass
-    publish_warehouse(warehouse.path, tmp_path / "live.duckdb")
+    publish_warehouse(warehouse, tmp_path / "live.duckdb")
 
     assert stat.S_IMODE(os.stat(tmp_path / "live.duckdb").st_mode) == 0o444
 
