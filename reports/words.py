@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from transforms.canonical import MINOR_DIGITS
+from transforms.canonical import MINOR_UNITS
 from transforms.statistics import FEW
 
 TOO_FEW = "too few to say"
@@ -138,8 +138,9 @@ def money(minor: int | None, currency: str | None) -> str:
 
 def amount(minor: int, currency: str) -> str:
     """An amount in minor units as a number in major units: '1,234.50'."""
-    digits = MINOR_DIGITS.get(currency, 2)
-    whole, rest = divmod(abs(minor), 10**digits)
+    units = int(MINOR_UNITS.get(currency, 100))
+    whole, rest = divmod(abs(minor), units)
+    digits = len(str(units)) - 1
     return f"{'−' if minor < 0 else ''}{whole:,}{f'.{rest:0{digits}d}' if digits else ''}"
 
 

@@ -72,7 +72,7 @@ def failures(view: View) -> list[Block]:
     ]
     return [
         Notice(
-            "Nothing of these files is in the numbers of this report. Deliver them again, and the next run reads them."
+            "What is listed here is not in the numbers of this report. Once delivered again, the next run reads it."
         ),
         Figure(
             "failed",

@@ -1,4 +1,5 @@
--- Who entered a funnel on each day, and how many of them completed it. Days do not add up: each counts its own best attempts.
+-- Who entered a funnel on each day, and how many of them completed it.
+-- Days do not add up: each counts its own best attempts.
 SELECT
     entry_day,
     entrants,
