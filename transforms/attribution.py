@@ -172,6 +172,7 @@ def journey_paths(touches: pl.LazyFrame, events: pl.LazyFrame, *, lookback: time
         by="customer_id",
         strategy="forward",
         allow_exact_matches=False,
+        check_sortedness=False,
     )
     is_recent = pl.col("touched_at") >= pl.col("converted_at") - lookback
     steps = next_end.filter(is_recent.fill_null(True)).group_by("customer_id", "path")
