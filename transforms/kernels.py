@@ -1,0 +1,29 @@
+"""Kernels: what eager functions over whole, sorted frames of customers are built from."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import polars as pl
+
+Kernel = Callable[[pl.DataFrame], pl.DataFrame]
+Schema = Mapping[str, pl.DataType | type[pl.DataType]]
+
+
+def run_whole(frame: pl.LazyFrame, kernel: Kernel, *, reads: Iterable[str], gives: Schema) -> pl.LazyFrame:
+    """Run a kernel on all rows at once, when the result is collected.
+
+    In:  a frame with the columns `reads`; no other column is read.
+    Out: exactly the columns `gives`.
+    """
+    return frame.select(*reads).map_batches(kernel, schema=dict(gives))
+
+
+def changed(columns: Sequence[str]) -> pl.Expr:
+    """True on the first row, and where one of the columns differs from the row before; nulls are equal."""
+    is_first = pl.int_range(pl.len()) == 0
+    return is_first | pl.any_horizontal([pl.col(name).ne_missing(pl.col(name).shift()) for name in columns])
+
+
+def place_within(column: str) -> pl.Expr:
+    """The place of a row among the rows with one value of a column, from 1; the rows are sorted by that column."""
+    place = pl.int_range(pl.len(), dtype=pl.UInt32)
+    return place - pl.when(changed([column])).then(place).forward_fill() + 1

@@ -1,0 +1,300 @@
+"""Sessions: cut each customer's timeline where nothing happened for too long, and sum up each piece."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+
+import polars as pl
+
+from transforms.channels import DIRECT
+from transforms.contracts import CORE_SESSIONS
+from transforms.hashing import digest_id
+from transforms.journey import Journey, Sessions
+from transforms.kernels import changed, place_within, run_whole
+from transforms.stages import stage_number
+
+WEB_EVIDENCE = ("hostname", "path", "referrer", "utm_source", "utm_medium", "utm_campaign", "click_id")
+SUMMARY_INPUT = (
+    "customer_id", "event_number", "event", "occurred_at", "time_precision", "visitor_id", "account_id", "session_id",
+    "is_active", "is_conversion", "stage", "channel", "device", "country", "value_minor", "currency", *WEB_EVIDENCE,
+)  # fmt: skip
+PAGE = "page_view"
+RETURN = "order_returned"
+UNITS = {"customer": ["customer"], "visitor": ["customer", "visitor_id"], "given": ["customer", "visitor_id", "visit_id"]}
+
+
+# ---------------------------------------------------------------- cutting
+
+
+def session_numbers(
+    events: pl.LazyFrame, *, by: str | Sequence[str], timeout: timedelta, max_length: timedelta | None = None
+) -> pl.LazyFrame:
+    """Number the sessions of each unit, by time alone.
+
+    In:  the unit's columns `by`, and occurred_at; any other columns, in any order.
+    Out: the same rows, in the same order, and `session_number` (UInt32), from 1 for each unit.
+
+    A gap of exactly `timeout` keeps a session open; only a longer one ends it, and so does the first event later than
+    `max_length` after the session's start. An event without a time has no session and splits none.
+    """
+    units = [by] if isinstance(by, str) else list(by)
+    schema = {**events.collect_schema(), "session_number": pl.UInt32()}
+    return events.map_batches(partial(_number, units=units, timeout=timeout, max_length=max_length), schema=schema)
+
+
+def _number(events: pl.DataFrame, *, units: list[str], timeout: timedelta, max_length: timedelta | None) -> pl.DataFrame:
+    place = pl.int_range(pl.len(), dtype=pl.UInt32)
+    timed = events.select(*units, "occurred_at", place=place).drop_nulls("occurred_at").sort(*units, "occurred_at")
+    opens = _opens(timed.with_columns(begins=changed(units)), timeout=timeout, max_length=max_length)
+    number = opens.cast(pl.UInt32).cum_sum()
+    numbers = timed.select("place", session_number=number - pl.when(changed(units)).then(number - 1).forward_fill())
+    return events.with_columns(place=place).join(numbers, on="place", how="left", maintain_order="left").drop("place")
+
+
+def _opens(events: pl.DataFrame, *, timeout: timedelta, max_length: timedelta | None) -> pl.Series:
+    """True for each event that opens a session.
+
+    In: begins (the first event of its unit), occurred_at; sorted by unit, then time.
+    """
+    opens = events.select(pl.col("begins") | (pl.col("occurred_at").diff() > timeout)).to_series()
+    return opens if max_length is None else _cut_long(events["occurred_at"], opens, max_length)
+
+
+def _cut_long(times: pl.Series, opens: pl.Series, max_length: timedelta) -> pl.Series:
+    """Open a session at the first event later than `max_length` after the start, again and again until none is.
+
+    Each pass cuts every session that is still too long once, and leaves the others alone from then on.
+    """
+    start = pl.when("opens").then("time").forward_fill()
+    rows = pl.DataFrame({"time": times, "opens": opens}).with_row_index("place")
+    cuts = rows["place"].clear()
+    while rows.height:
+        rows = rows.with_columns(session=pl.col("opens").cum_sum(), is_late=pl.col("time") - start > max_length)
+        too_long = rows.filter("is_late").select("session").unique()
+        rows = rows.join(too_long, on="session", how="semi", maintain_order="left")
+        is_cut = pl.col("is_late") & ~pl.col("is_late").shift(fill_value=False)
+        cuts = pl.concat([cuts, rows.filter(is_cut)["place"]])
+        rows = rows.with_columns(opens=pl.col("opens") | is_cut)
+    return opens.scatter(cuts, True)
+
+
+# ---------------------------------------------------------------- giving each event its session
+
+
+def assign_sessions(timeline: pl.DataFrame, *, rules: Sessions) -> pl.DataFrame:
+    """Give each counted event of a timeline its session.
+
+    In:  the timeline in total order: place (row number), customer, visitor_id, visit_id, occurred_at, is_dated,
+         is_active, is_counted, has_arrival (page or campaign data), is_web, own_channel, utm_campaign, source, event_id.
+    Out: the same rows in the same order, with session_id and session_channel; own_channel is set to Direct on the
+         session's landing event (the first active one with page or campaign data, else the first) where it is of the
+         web and nothing says how the customer came.
+
+    A date has no place within its day: dated events have sessions of their own, and neither cut nor stretch others.
+    """
+    timed, dated = timeline.filter(~pl.col("is_dated")), timeline.filter("is_dated")
+    if dated.is_empty():
+        return _assign(timeline, rules)
+    return pl.concat([_assign(timed, rules), _assign(dated, rules)]).sort("place")
+
+
+def _assign(lane: pl.DataFrame, rules: Sessions) -> pl.DataFrame:
+    lane = lane.with_row_index("at")
+    active = _number_active(lane.filter("is_active"), rules)
+    landing = pl.coalesce(pl.when("has_arrival").then("at").min(), pl.col("at").min())
+    sessions = (
+        active.group_by("session")
+        .agg(first=pl.col("at").min(), last=pl.col("at").max(), landing=landing)
+        .sort("session")
+    )
+    lane = lane.join(active.select("at", "session"), on="at", how="left", maintain_order="left")
+    lands = pl.repeat(False, lane.height, eager=True).scatter(sessions["landing"], True)
+    lane = lane.with_columns(
+        session=_session_of_passive(lane, sessions),
+        own_channel=pl.coalesce("own_channel", pl.when(lands & pl.col("is_web")).then(pl.lit(DIRECT))),
+    )
+    opening = lane.select("source", "event_id")[sessions["first"]]
+    session_id = opening.select(digest_id(pl.lit(rules.per), "source", "event_id")).to_series()
+    channel = lane["own_channel"].gather(sessions["landing"])
+    return lane.with_columns(
+        session_id=session_id.gather(lane["session"]), session_channel=channel.gather(lane["session"])
+    ).drop("at", "session")
+
+
+def _number_active(active: pl.DataFrame, rules: Sessions) -> pl.DataFrame:
+    """Active events with their `session`, counted from 0 over all units."""
+    unit = UNITS[rules.per]
+    ordered = (active if rules.per == "customer" else active.sort(*unit, "at")).with_columns(begins=changed(unit))
+    is_free = pl.col("visit_id").is_null() if rules.per == "given" else pl.lit(True)
+    if rules.split_on_campaign:
+        opens = _opens(ordered, timeout=rules.timeout, max_length=None)
+        ordered = ordered.with_columns(begins=pl.col("begins") | is_free & _brings_campaign(opens.cum_sum()))
+    opens = _opens(ordered, timeout=rules.timeout, max_length=rules.max_length)
+    opens = ordered.select(pl.when(is_free).then(opens).otherwise("begins")).to_series()
+    return ordered.with_columns(session=opens.cast(pl.UInt32).cum_sum() - 1)
+
+
+def _brings_campaign(session: pl.Series) -> pl.Expr:
+    """True where an event comes by another channel or campaign than the session it would belong to.
+
+    A session whose landing event says nothing came Direct; later events that say nothing change nothing.
+    """
+    says = pl.col("own_channel").is_not_null()
+    lands = pl.col("has_arrival") & pl.struct(session.alias("session"), "has_arrival").is_first_distinct()
+    said = pl.struct(pl.col("own_channel").fill_null(DIRECT), "utm_campaign")
+    said_before = pl.when(says | lands).then(said).forward_fill().shift()
+    session_before = pl.when(says | lands).then(session).forward_fill().shift()
+    return says & (session_before == session) & said.ne_missing(said_before)
+
+
+def _session_of_passive(lane: pl.DataFrame, sessions: pl.DataFrame) -> pl.Series:
+    """The session of each event: its own, or, for a counted passive event, the one of its customer it lies within.
+
+    Of several (of several visitors) it is the one that ends last. The instants of start and end belong to a session.
+    """
+
+    def is_at_once_with(neighbour: str) -> pl.Expr:
+        now = pl.struct("customer", "occurred_at")
+        return now.gather(neighbour) == now
+
+    ends = sessions["last"].gather(lane["session"])
+    surrounded = lane.with_columns(
+        reached=ends.cum_max().forward_fill(),
+        coming=pl.when("is_active").then("at").backward_fill(),
+    )
+    home = (
+        pl.when((pl.col("reached") > pl.col("at")) | is_at_once_with("reached"))
+        .then("reached")
+        .when(is_at_once_with("coming"))
+        .then("coming")
+    )
+    joined = pl.when("is_counted").then(pl.col("session").gather(home))
+    return surrounded.select(pl.coalesce("session", joined)).to_series()
+
+
+# ---------------------------------------------------------------- summing up
+
+
+def summarise_sessions(events: pl.LazyFrame, *, journey: Journey) -> pl.LazyFrame:
+    """Sum up each session of the timeline.
+
+    In:  CORE_EVENTS of whole customers, in any order.
+    Out: CORE_SESSIONS, ordered by (customer_id, session_number). semantics.md §5.
+    """
+    return run_whole(events, partial(_summarise, journey=journey), reads=SUMMARY_INPUT, gives=CORE_SESSIONS.schema)
+
+
+def _summarise(events: pl.DataFrame, *, journey: Journey) -> pl.DataFrame:
+    held = (
+        events.filter(pl.col("session_id").is_not_null())
+        .sort("customer_id", "session_id", "event_number")
+        .with_columns(
+            session=pl.col("session_id").rle_id(),
+            gap=_gap_between_active(),
+            stage_number=stage_number(journey),
+            sale_minor=_sale_minor(),
+        )
+    )
+    sessions = (
+        held.group_by("session", maintain_order=True)
+        .agg(pl.col("customer_id", "session_id").first(), *_extent(journey.sessions.timeout), *_contents(), *_landing(),
+             *_stages(), *_revenue(journey.currency))
+        .sort("customer_id", "first_number")
+        .unnest("landing")
+    )  # fmt: skip
+    duration = pl.col("ended_at") - pl.col("started_at")
+    names = pl.Series(journey.stage_names, dtype=pl.String)
+    ready = sessions.with_columns(
+        session_number=place_within("customer_id"),
+        duration_seconds=duration.dt.total_seconds(),
+        engaged_seconds=pl.col("engaged").dt.total_seconds(),
+        is_bounce=pl.col("event_count") == 1,
+        deepest_stage=names.gather(sessions["deepest"] - 1),
+        revenue_minor=pl.when(pl.col("currency") != "mixed").then("revenue_minor"),
+    ).with_columns(split_reason=_split_reason(journey.sessions))
+    return CORE_SESSIONS.conform(ready.lazy()).collect(engine="in-memory")
+
+
+def _active(name: str) -> pl.Expr:
+    return pl.when("is_active").then(name)
+
+
+def _gap_between_active() -> pl.Expr:
+    is_same = _active("session_id").forward_fill().shift() == pl.col("session_id")
+    return pl.when(is_same).then(_active("occurred_at") - _active("occurred_at").forward_fill().shift())
+
+
+def _sale_minor() -> pl.Expr:
+    """What an event adds to revenue: a conversion its value, a return the negative of it; null for others."""
+    value = pl.col("value_minor")
+    return pl.when(pl.col("event") == RETURN).then(-value.abs()).when("is_conversion").then(value)
+
+
+def _extent(timeout: timedelta) -> list[pl.Expr]:
+    """Of active events, which are in order of time."""
+    return [
+        _active("event_number").first(ignore_nulls=True).alias("first_number"),
+        (pl.col("time_precision").first() == "day").fill_null(False).alias("is_dated"),
+        _active("occurred_at").first(ignore_nulls=True).alias("started_at"),
+        _active("occurred_at").last(ignore_nulls=True).alias("ended_at"),
+        pl.when(pl.col("gap") <= timeout).then("gap").sum().alias("engaged"),
+    ]
+
+
+def _contents() -> list[pl.Expr]:
+    return [
+        pl.col("is_active").sum().alias("event_count"),
+        (pl.col("is_active") & (pl.col("event") == PAGE)).sum().alias("page_count"),
+        _active("visitor_id").drop_nulls().n_unique().alias("visitor_count"),
+        _active("visitor_id").first(ignore_nulls=True).alias("visitor_id"),
+        _active("path").first(ignore_nulls=True).alias("entry_path"),
+        _active("path").last(ignore_nulls=True).alias("exit_path"),
+        _active("device").first(ignore_nulls=True).alias("device"),
+        _active("country").first(ignore_nulls=True).alias("country"),
+        pl.col("account_id").last(ignore_nulls=True),
+        pl.col("is_conversion").any().alias("is_converted"),
+    ]
+
+
+def _landing() -> list[pl.Expr]:
+    """What the landing event says; its channel is every event's. See `assign_sessions`."""
+    lands = pl.col("is_active") & pl.any_horizontal(pl.col(WEB_EVIDENCE).is_not_null())
+    said = pl.struct("utm_source", "utm_medium", "utm_campaign", "referrer")
+    return [pl.col("channel").first(), pl.when(lands).then(said).first(ignore_nulls=True).alias("landing")]
+
+
+def _stages() -> list[pl.Expr]:
+    return [
+        pl.col("stage").first(ignore_nulls=True).alias("first_stage"),
+        pl.col("stage").last(ignore_nulls=True).alias("last_stage"),
+        pl.col("stage_number").max().alias("deepest"),
+    ]
+
+
+def _revenue(currency: str) -> list[pl.Expr]:
+    sale = pl.col("sale_minor")
+    currencies = pl.when(sale.is_not_null()).then(pl.col("currency").fill_null(currency))
+    count = currencies.drop_nulls().n_unique()
+    return [
+        pl.when(count > 0).then(sale.sum()).alias("revenue_minor"),
+        pl.when(count > 1).then(pl.lit("mixed")).otherwise(currencies.first(ignore_nulls=True)).alias("currency"),
+    ]
+
+
+def _split_reason(rules: Sessions) -> pl.Expr:
+    """Why each session began: sessions in order of (customer_id, session_number), of all kinds of time."""
+    if rules.per == "given":
+        return pl.lit("given")
+    unit = ["customer_id"] if rules.per == "customer" else ["customer_id", "visitor_id"]
+    lane = [*unit, "is_dated"]
+    is_first = pl.int_range(pl.len()).over(unit) == 0
+    end_before, start_before = (pl.col(name).shift().over(lane) for name in ("ended_at", "started_at"))
+    return (
+        pl.when(is_first)
+        .then(pl.lit("first"))
+        .when(end_before.is_null() | (pl.col("started_at") - end_before > rules.timeout))
+        .then(pl.lit("timeout"))
+        .when(pl.col("started_at") - start_before > rules.max_length)
+        .then(pl.lit("max_length"))
+        .otherwise(pl.lit("campaign"))
+    )
