@@ -53,4 +53,4 @@ def test_every_table_says_its_grain_and_every_column_has_a_sentence() -> None:
         names = [column.name for column in table.columns]
         assert set(table.grain) <= set(names), table.name
         assert len(names) == len(set(names)), table.name
-        assert all(column.sentence.endswith(".") for column in table.columns), table.name
+        assert all(column.sentence.endswith((".", "…")) for column in table.columns), table.name
