@@ -1,0 +1,182 @@
+"""Landing: which files have landed, known by their content, and since when; the journal that remembers it."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipelines.settings import DataError
+from transforms.mapping import Source
+
+JOURNAL = "_journal"
+FILES = "files.ndjson"
+ID_LENGTH = 16
+SETTLED_NS = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A file below the landing folder. `file_id` is its content; `landed_at` when that content was first seen."""
+
+    file_id: str
+    source: str
+    relative: str
+    path: Path
+    bytes: int
+    landed_at: datetime
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What is there: files to read, files that are refused (source, path, why), patterns that match nothing."""
+
+    files: list[LandedFile]
+    refused: list[tuple[str, str, str]]
+    unmatched: list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the journal: some content was seen under a name, with the size and time that the file had."""
+
+    file_id: str
+    source: str
+    path: str
+    bytes: int
+    modified_ns: int
+    landed_at: str
+
+
+def landed_files(landing: Path, sources: Mapping[str, Source]) -> list[LandedFile]:
+    """The files of all sources, one per content, by source and path; new ones are written to the journal.
+
+    Raises DataError when there is no landing folder, or no file in it that a source asks for.
+    """
+    return discover(landing, sources).files
+
+
+def discover(landing: Path, sources: Mapping[str, Source]) -> Discovery:
+    """The files of all sources, what is refused, and which patterns match nothing.
+
+    Raises DataError when there is no landing folder, or no file in it that a source asks for.
+    """
+    if not landing.is_dir():
+        raise DataError(f"the landing folder {landing} does not exist; make it and put files there, or make a sample: journeys sample")
+    root = landing.resolve()
+    journal = Journal(root)
+    matched, refused, unmatched = _matches(root, sources)
+    if not matched and not refused:
+        asked = "; ".join(f"sources.{name}.files {', '.join(source.files)}" for name, source in sources.items())
+        raise DataError(
+            f"no file under {landing} matches {asked or 'a source: journey.yaml has none'}; "
+            "put one there, or make a sample: journeys sample"
+        )
+    files: dict[str, LandedFile] = {}
+    for name, path in matched:
+        try:
+            file = journal.known(name, path)
+        except OSError as error:
+            refused.append((name, path.relative_to(root).as_posix(), f"cannot be read ({error.strerror}); check its permissions"))
+            continue
+        files.setdefault(file.file_id, file)
+    journal.write()
+    return Discovery(list(files.values()), refused, unmatched)
+
+
+def _matches(
+    root: Path, sources: Mapping[str, Source]
+) -> tuple[list[tuple[str, Path]], list[tuple[str, str, str]], list[tuple[str, str, str]]]:
+    """Files by source and path, refused ones, and patterns without a match."""
+    owners: dict[Path, str] = {}
+    refused: list[tuple[str, str, str]] = []
+    unmatched: list[tuple[str, str, str]] = []
+    for name, source in sorted(sources.items()):
+        for pattern in source.files:
+            found = _found(root, pattern)
+            if not found:
+                unmatched.append((name, pattern, f'no file matches sources.{name}.files "{pattern}" under {root}'))
+            for path in found:
+                shown = path.relative_to(root).as_posix()
+                if not path.resolve().is_relative_to(root):
+                    refused.append((name, shown, "a link to a file outside the landing folder; put the file itself there"))
+                elif owners.setdefault(path, name) != name:
+                    refused.append((name, shown, f"also matched by the source '{owners[path]}'; make the patterns tell them apart"))
+    return sorted((name, path) for path, name in owners.items()), refused, unmatched
+
+
+def _found(root: Path, pattern: str) -> list[Path]:
+    """The files that a pattern matches, the journal and hidden files left out."""
+    paths = (path for path in root.glob(pattern) if path.is_file())
+    parts = ((path, path.relative_to(root).parts) for path in paths)
+    return sorted(path for path, names in parts if names[0] != JOURNAL and not any(name.startswith(".") for name in names))
+
+
+class Journal:
+    """`landing/_journal/files.ndjson`: appended to, never changed. A line that was cut by a crash is passed over."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.file = root / JOURNAL / FILES
+        self.now = datetime.now(UTC)
+        self.entries = list(self._read())
+        self.by_place = {(entry.path, entry.bytes, entry.modified_ns): entry for entry in self.entries}
+        self.first_seen = {entry.file_id: entry for entry in reversed(self.entries)}
+        self.added: list[Entry] = []
+
+    def known(self, source: str, path: Path) -> LandedFile:
+        """The file with its id and landing time; content that is new is noted."""
+        status = path.stat()
+        relative = path.relative_to(self.root).as_posix()
+        remembered = self.by_place.get((relative, status.st_size, status.st_mtime_ns))
+        file_id = remembered.file_id if remembered and _is_settled(remembered) else content_id(path)
+        if remembered is None or remembered.file_id != file_id:
+            landed_at = self.now.isoformat()
+            self.added.append(Entry(file_id, source, relative, status.st_size, status.st_mtime_ns, landed_at))
+            self.first_seen.setdefault(file_id, self.added[-1])
+        first = self.first_seen[file_id]
+        return LandedFile(file_id, source, relative, path, status.st_size, datetime.fromisoformat(first.landed_at))
+
+    def write(self) -> None:
+        """Append what is new, all of it or nothing, and make it last."""
+        if not self.added:
+            return
+        self.file.parent.mkdir(exist_ok=True)
+        text = "".join(json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in self.added)
+        start = "" if not self.file.exists() or self._ends_line() else "\n"
+        handle = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(handle, (start + text).encode())
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        self.added = []
+
+    def _ends_line(self) -> bool:
+        return self.file.stat().st_size == 0 or self.file.read_bytes().endswith(b"\n")
+
+    def _read(self) -> Iterable[Entry]:
+        if not self.file.exists():
+            return
+        for number, line in enumerate(self.file.read_text(encoding="utf-8").split("\n"), start=1):
+            if not line:
+                continue
+            try:
+                yield Entry(**json.loads(line))
+            except json.JSONDecodeError:
+                continue
+            except TypeError as error:
+                raise DataError(f"{self.file}, line {number}: not an entry of the journal ({error}); restore it from a backup") from error
+
+
+def _is_settled(entry: Entry) -> bool:
+    """True when the file had been quiet before it was seen, so that size and time tell its content."""
+    return datetime.fromisoformat(entry.landed_at).timestamp() * 1e9 - entry.modified_ns > SETTLED_NS
+
+
+def content_id(path: Path) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of the file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:ID_LENGTH]

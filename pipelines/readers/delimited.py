@@ -1,0 +1,165 @@
+"""Delimited text: CSV, TSV, any one character, or runs of blanks; every record is accounted for."""
+
+import csv
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipelines.readers.text import LONGEST_ROW, UnreadableFile, blocks, lines_of
+from transforms.mapping import PERSONAL, Source, Wanted, json_object, json_text
+
+ENDS_INSIDE = "unexpected end of data"
+RECORD: dict[str, Any] = {"text": pl.String, "problem": pl.String, "fields": pl.List(pl.String)}
+
+
+def read(path: Path, source: Source, wanted: Wanted) -> Iterator[pl.DataFrame]:
+    """The records in parts: row, text, problem, and the wanted columns as text and JSON.
+
+    Raises UnreadableFile for a header that repeats a name or has none of the mapped columns.
+    """
+    header: list[str] | None = list(source.columns) or None
+    seen = 0
+    for records in _records(path, delimiter_of(source)):
+        if header is None:
+            header, records = _split_header(records)
+            if header is None:
+                yield _rows(records, [], wanted, seen)
+                seen += records.height
+                continue
+            refuse_header(header, wanted, source)
+        yield _rows(records, header, wanted, seen)
+        seen += records.height
+
+
+def columns_of(path: Path, source: Source) -> list[str]:
+    """The names of the columns; raises UnreadableFile."""
+    if source.columns:
+        return list(source.columns)
+    for records in _records(path, delimiter_of(source)):
+        header, _ = _split_header(records)
+        if header is not None:
+            return header
+    return []
+
+
+def delimiter_of(source: Source) -> str:
+    """What stands between fields: one character, or `whitespace`."""
+    return "\t" if source.format == "tsv" and source.delimiter == "," else source.delimiter
+
+
+def refuse_header(header: list[str], wanted: Wanted, source: Source) -> None:
+    """Raise UnreadableFile when a header cannot be that of the source."""
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise UnreadableFile(f"line 1: the column '{twice[0]}' is there twice; names of columns are unique")
+    if wanted.columns and not set(header) & set(wanted.columns):
+        raise UnreadableFile(
+            f"line 1: none of the mapped columns ({', '.join(wanted.columns)}) is in the header: {' | '.join(header)[:300]}; "
+            f"is the delimiter {delimiter_of(source)!r}, and is the first line a header?"
+        )
+
+
+def _split_header(records: pl.DataFrame) -> tuple[list[str] | None, pl.DataFrame]:
+    """The first record that is not blank, and the records without it."""
+    place = next((place for place, problem in enumerate(records["problem"]) if problem != "blank"), None)
+    if place is None:
+        return None, records
+    if records["problem"][place] is not None:
+        raise UnreadableFile(f"line {place + 1}: the header cannot be read ({records['problem'][place]}); save the file as UTF-8 text")
+    header = [name.strip() for name in records["fields"][place]]
+    return header, pl.concat([records.head(place), records.slice(place + 1)])
+
+
+def _records(path: Path, delimiter: str) -> Iterator[pl.DataFrame]:
+    """The records of a file in parts: text, problem, fields; a quoted field may hold line breaks."""
+    waiting: pl.DataFrame | None = None
+    for block in blocks(path):
+        lines = lines_of(block) if waiting is None else pl.concat([waiting, lines_of(block)])
+        records, waiting = split_records(lines, delimiter, is_last=False)
+        yield records
+    if waiting is not None:
+        yield split_records(waiting, delimiter, is_last=True)[0]
+
+
+def split_records(lines: pl.DataFrame, delimiter: str, *, is_last: bool) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """Records of lines, and the lines of a record that the next block has to end."""
+    if delimiter == "whitespace":
+        return lines.with_columns(fields=pl.col("text").str.extract_all(r"\S+")), None
+    plain = lines.with_row_index("place").with_columns(fields=pl.col("text").str.split(delimiter))
+    quoted = plain.filter(pl.col("text").str.contains('"', literal=True))["place"]
+    if quoted.is_empty():
+        return plain.select(list(RECORD)), None
+    found, swallowed, open_from = _quoted_records(lines["text"].to_list(), lines["problem"].to_list(), quoted.to_list(), delimiter, is_last=is_last)
+    special = pl.DataFrame(found, schema={"place": pl.UInt32, **RECORD}, orient="row")
+    kept = plain.filter(~pl.col("place").is_in([*special["place"], *swallowed]))
+    if open_from is not None:
+        kept = kept.filter(pl.col("place") < open_from)
+    records = pl.concat([kept.select("place", *RECORD), special]).sort("place").select(list(RECORD))
+    return records, lines.slice(open_from) if open_from is not None else None
+
+
+def _quoted_records(
+    texts: list[str], problems: list[str | None], quoted: list[int], delimiter: str, *, is_last: bool
+) -> tuple[list[tuple[int, str, str | None, list[str] | None]], list[int], int | None]:
+    """The records that begin at a line with a quote; the lines that belong to one before; where an open one begins."""
+    csv.field_size_limit(LONGEST_ROW * 2)
+    found: list[tuple[int, str, str | None, list[str] | None]] = []
+    swallowed: list[int] = []
+    free = 0
+    for place in quoted:
+        if place < free:
+            continue
+        fields, taken, is_open = _parse_record(texts, place, delimiter)
+        if is_open and not is_last:
+            return found, swallowed, place
+        last = place + taken
+        problem = next((problem for problem in problems[place:last] if problem not in (None, "blank")), None)
+        if fields is None:
+            taken, last, problem = 1, place + 1, problems[place] or "parse_error"
+        found.append((place, "\n".join(texts[place:last]), problem, fields))
+        swallowed += range(place + 1, last)
+        free = last
+    return found, swallowed, None
+
+
+def _parse_record(texts: list[str], place: int, delimiter: str) -> tuple[list[str] | None, int, bool]:
+    """The fields of the record that begins at a line (None when it is malformed), its lines, and whether it is open."""
+    taken = size = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal taken, size
+        for text in islice(texts, place, None):
+            taken += 1
+            size += len(text)
+            if size > LONGEST_ROW:
+                return
+            yield text + "\n"
+
+    try:
+        return next(csv.reader(lines(), delimiter=delimiter, strict=True)), taken, False
+    except csv.Error as error:
+        return None, 1, str(error) == ENDS_INSIDE and size <= LONGEST_ROW
+
+
+def _rows(records: pl.DataFrame, header: list[str], wanted: Wanted, seen: int) -> pl.DataFrame:
+    """Records as rows with the wanted columns; one with another number of fields is wrong_columns."""
+    misfit = pl.col("problem").is_null() & (pl.col("fields").list.len() != len(header))
+    judged = records.with_columns(problem=pl.when(misfit).then(pl.lit("wrong_columns")).otherwise("problem"))
+    good = pl.when(pl.col("problem").is_null()).then("fields")
+    columns = {name: good.list.get(place, null_on_oob=True) for place, name in enumerate(header)}
+    none = pl.lit(None, pl.String)
+    texts = [columns.get(name, none).alias(f"raw:{name}") for name in wanted.texts]
+    fragments = [_fragment(columns.get(name, none)).alias(f"json:{name}") for name in wanted.fragments]
+    rest = []
+    if wanted.rest:
+        kept = {name: column for name, column in columns.items() if name not in wanted.left_out and name.lower() not in PERSONAL}
+        rest = [json_object({name: _fragment(column) for name, column in kept.items()}).alias("json:*")]
+    row = pl.int_range(seen + 1, seen + 1 + pl.len(), dtype=pl.Int64)
+    return judged.select(row.alias("row"), "text", "problem", *texts, *fragments, *rest)
+
+
+def _fragment(text: pl.Expr) -> pl.Expr:
+    return json_text(pl.when(text != "").then(text))

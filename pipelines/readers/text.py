@@ -1,0 +1,128 @@
+"""Text: files of lines, plain or compressed, whatever is in them."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import polars as pl
+import pyarrow as pa
+
+BLOCK_BYTES = 48 << 20
+LONGEST_ROW = 1 << 20
+KEPT_CHARACTERS = 10_000
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+SIGNATURES = {
+    b"\x1f\x8b": "gzip-compressed; name it with .gz at the end",
+    b"\x28\xb5\x2f\xfd": "zstd-compressed; name it with .zst at the end",
+    b"PAR1": "Parquet; set `format: parquet` for it",
+    b"PK\x03\x04": "a ZIP or Excel file; unpack it, or export it as CSV",
+    b"BZh": "bzip2-compressed; use .gz or .zst",
+    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
+}
+
+
+class UnreadableFile(Exception):
+    """A landed file is not what it claims to be: nothing of it is loaded."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of a file, decompressed by its ending .gz or .zst.
+
+    Raises UnreadableFile when they cannot be had to the end.
+    """
+    ending = path.suffix.lower()
+    try:
+        if ending in (".gz", ".zst") and path.stat().st_size == 0:
+            raise UnreadableFile(f"empty, but its name ends in {ending}; a compressed file is never empty: deliver it again")
+        with _stream(path, ending) as stream:
+            yield stream
+    except (EOFError, OSError, zlib.error, pa.ArrowException) as error:
+        kind = {".gz": "gzip", ".zst": "zstd"}.get(ending)
+        advice = f"not a complete {kind} file, as its ending says" if kind else "it cannot be read"
+        raise UnreadableFile(f"{advice} ({error}); deliver it again, under a new name") from error
+
+
+def _stream(path: Path, ending: str) -> Any:
+    if ending == ".gz":
+        return gzip.open(path)
+    if ending == ".zst":
+        return pa.input_stream(str(path), compression="zstd")
+    return path.open("rb")
+
+
+def blocks(path: Path, *, size: int = BLOCK_BYTES) -> Iterator[bytes]:
+    """The file in pieces of whole lines, without byte order mark; of a line that is too long only the beginning.
+
+    Raises UnreadableFile.
+    """
+    with opened(path) as stream:
+        carry, is_first = b"", True
+        while block := stream.read(size):
+            if is_first:
+                refuse_binary(block)
+                block, is_first = block.removeprefix(BYTE_ORDER_MARK), False
+            cut = block.rfind(b"\n") + 1
+            if cut:
+                yield carry + block[:cut]
+                carry = block[cut:]
+            else:
+                carry += block
+            if len(carry) > LONGEST_ROW:
+                carry = carry[: LONGEST_ROW + 4].decode("utf-8", "ignore").encode()
+        if carry:
+            yield carry
+
+
+def refuse_binary(start: bytes) -> None:
+    """Raise UnreadableFile when a file that should be text begins like something else."""
+    for signature, meaning in SIGNATURES.items():
+        if start.startswith(signature):
+            raise UnreadableFile(f"it is {meaning}")
+    if start[:1024].count(b"\0") > 8:
+        raise UnreadableFile("it is not text (binary zeros at its beginning); deliver it as UTF-8 text")
+
+
+def lines_of(block: bytes) -> pl.DataFrame:
+    """The lines of a block: text, problem (`encoding`, `too_large`, `blank` or null).
+
+    A line that is not UTF-8 shows its wrong bytes as �; of a line that is too long the beginning is kept.
+    """
+    try:
+        frame = pl.read_lines(block, name="text").with_columns(problem=pl.lit(None, pl.String))
+    except pl.exceptions.ComputeError:
+        frame = _lines_with_errors(block)
+    too_large = pl.col("text").str.len_bytes() > LONGEST_ROW
+    problem = (
+        pl.when(pl.col("problem").is_not_null())
+        .then("problem")
+        .when(too_large)
+        .then(pl.lit("too_large"))
+        .when(~pl.col("text").str.contains(r"\S"))
+        .then(pl.lit("blank"))
+    )
+    return frame.with_columns(
+        text=pl.when(too_large).then(pl.col("text").str.head(KEPT_CHARACTERS)).otherwise("text"), problem=problem
+    )
+
+
+def _lines_with_errors(block: bytes) -> pl.DataFrame:
+    pieces = block.split(b"\n")
+    if pieces and not pieces[-1]:
+        pieces.pop()
+    texts = [piece.removesuffix(b"\r").decode("utf-8", "replace") for piece in pieces]
+    problems = [None if _is_utf8(piece) else "encoding" for piece in pieces]
+    return pl.DataFrame({"text": texts, "problem": problems}, schema={"text": pl.String, "problem": pl.String})
+
+
+def _is_utf8(piece: bytes) -> bool:
+    try:
+        piece.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

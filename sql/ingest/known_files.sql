@@ -1,0 +1,3 @@
+-- The files that were loaded before.
+SELECT file_id
+FROM raw.files

@@ -1,0 +1,352 @@
+"""Canonical rows: mapped fields as typed columns that mean the same for every source, with a verdict on each row."""
+
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+from urllib.parse import unquote_plus
+
+import phonenumbers
+import polars as pl
+
+from transforms.agents import agent_columns
+from transforms.contracts import IDENTIFIERS, TIME
+from transforms.hashing import fast_key
+from transforms.mapping import TIME_FIELDS
+
+REASONS = (
+    "encoding", "too_large", "parse_error", "wrong_columns", "missing_time", "bad_time", "future_time", "missing_identity",
+    "type_conflict",
+)  # fmt: skip
+CLOCK_SOURCES = ("corrected", "declared", "created_at", "received_at")
+GRACE = timedelta(hours=24)
+
+JUNK = ("null", "undefined", "none", "nan", "n/a", "anonymous", "unknown", "guest", "[object object]", "-1")
+JUNK_SHAPES = r"^(?:[0-]*0[0-]*|\{.*\}|\$\{.*\}|%.+%|<.*>)$"
+REPEATED = 8
+SALESFORCE_ID = r"^(?:001|003|006|00Q|500)[A-Za-z0-9]{12}$"
+SALESFORCE_FIELDS = ("crm_contact_id", "crm_lead_id", "account_id", "record_id")
+SALESFORCE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+
+ADDRESS = r"^(?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#@]*@)?(?<host>[^/?#:]+)[^/?#]*)?(?<path>[^?#]*)(?:\?(?<query>[^#]*))?"
+BARE_HOST = r"^([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})/"
+UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+CLICK_IDS = (
+    "gclid", "gbraid", "wbraid", "dclid", "fbclid", "msclkid", "ttclid", "twclid", "li_fat_id", "yclid", "epik", "ScCid",
+    "rdt_cid", "irclickid", "mc_eid",
+)  # fmt: skip
+
+MINOR_UNITS = {
+    **dict.fromkeys(
+        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 1.0
+    ),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 1000.0),
+}
+GREATEST_MINOR = 2**53
+TRUTH = {"true": True, "1": True, "yes": True, "t": True, "false": False, "0": False, "no": False, "f": False}
+JSON_VALUE = r"^(?:\{\s*[\x22}]|\[\s*(?:[\x22\[{\d\]-]|true|false|null)).*"
+LONGEST = 2**63 - 1
+
+CONTENT = (
+    "event_id", "event", "seq", *IDENTIFIERS, "account_id", "visit_id", "hostname", "path", "title", "referrer", *UTM, "click_id",
+    "given_channel", "device", "browser", "country", "is_bot", "is_internal", "object", "record_id", "state", "value_minor",
+    "currency", "properties",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a source and the journey say about values: name, kind, money, hosts, junk, personal values, completeness."""
+
+    source: str = ""
+    kind: Literal["web", "crm"] = "web"
+    is_record: bool = False
+    has_typed_values: bool = False
+    currency: str = "USD"
+    internal_hosts: tuple[str, ...] = ()
+    country: str = "US"
+    junk: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    valid: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    dropped: frozenset[str] = frozenset()
+    hmac_key: bytes = b""
+    complete_to: datetime | None = None
+
+
+def canonical_rows(mapped: pl.LazyFrame, *, rules: Rules) -> pl.LazyFrame:
+    """Type, normalise and judge what rows say.
+
+    In:  mapped rows (transforms/mapping.py).
+    Out: one row per row in: file, row, variant, text, the canonical columns without source, row_key and file, `modified_at`,
+         `evident_at`, `reason` and `field` (null for a good row; `blank` for a blank one), `content`, `sort_at`, `tie`.
+
+    Sources: semantics.md §2 (clocks, content), §3 (reasons), §4 (values).
+    """
+    timed = mapped.with_columns(_identifiers(rules)).pipe(_with_clock).pipe(_with_address).pipe(agent_columns)
+    valued = timed.with_columns(_plain_fields(rules)).with_columns(_money(rules)).with_columns(_verdict(rules))
+    return valued.select(
+        "file", "row", "variant", "reason", "field", "modified_at",
+        pl.when(pl.col("reason").is_not_null() | (pl.col("variant") == 0)).then("text").alias("text"),
+        *[pl.col(name) for name in ("event_id", "event", "occurred_at", "time_precision", "seq", "received_at", "clock_source")],
+        "is_clamped", *IDENTIFIERS, "account_id", "visit_id", "hostname", "path", "title", "referrer", *UTM, "click_id",
+        pl.col("channel").alias("given_channel"), "device", "browser", "country", "is_bot", "is_internal",
+        "object", "record_id", "state", "value_minor", "currency", "properties",
+        pl.coalesce("occurred_at", "modified_at").alias("evident_at"),
+        _content(rules).alias("content"),
+        _sort_at(rules).alias("sort_at"),
+        _tie().alias("tie"),
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- clocks (semantics.md §2)
+
+
+def _with_clock(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """The corrected time of each row, where it comes from, and the time the source itself declares."""
+    received, sent, created, declared = (pl.col(name) for name in ("received_at", "sent_at", "created_at", "occurred_at"))
+    corrected = pl.when(sent >= created).then(received - (sent - created))
+    times = {"corrected": corrected, "declared": declared, "created_at": created, "received_at": received}
+    first = pl.coalesce(pl.when(time.is_not_null()).then(pl.lit(name)) for name, time in times.items())
+    is_day = (
+        ((pl.col("clock_source") == "declared") & pl.col("occurred_at:day"))
+        | ((pl.col("clock_source") == "created_at") & pl.col("created_at:day"))
+        | ((pl.col("clock_source") == "received_at") & pl.col("received_at:day"))
+    )
+    return (
+        rows.with_columns(clock_source=first, found_at=pl.coalesce(list(times.values())), declared_at=declared)
+        .with_columns(is_clamped=(pl.col("found_at") > received).fill_null(False))
+        .with_columns(
+            occurred_at=pl.when("is_clamped").then(received).otherwise("found_at"),
+            time_precision=pl.when(is_day).then(pl.lit("day")).when(pl.col("found_at").is_not_null()).then(pl.lit("instant")),
+        )
+    )
+
+
+# ---------------------------------------------------------------- identifiers (semantics.md §4)
+
+
+def _identifiers(rules: Rules) -> list[pl.Expr]:
+    found = [_identifier(name, rules) for name in (*IDENTIFIERS, "account_id", "record_id")]
+    structured = [pl.when(_is_structured(name)).then(pl.lit(name)) for name in (*IDENTIFIERS, "record_id", "event_id", "event")]
+    wrong = pl.coalesce(structured) if rules.has_typed_values else pl.lit(None, pl.String)
+    return [*found, wrong.alias("structured")]
+
+
+def _is_structured(name: str) -> pl.Expr:
+    """True where a JSON object or list stands for the text of one value."""
+    return pl.col(name).str.contains(JSON_VALUE) & pl.col(name).str.contains(r"[\]}]\s*$")
+
+
+def _identifier(name: str, rules: Rules) -> pl.Expr:
+    value = pl.col(name).str.strip_chars()
+    value = pl.when(~is_junk(value, namespace=name, rules=rules)).then(value)
+    if name in rules.dropped:
+        return pl.lit(None, pl.String).alias(name)
+    if name == "email":
+        value = per_distinct(value.str.to_lowercase(), lambda text: keyed(text, rules.hmac_key))
+    if name == "phone":
+        value = per_distinct(value, lambda text: _keyed_phone(text, rules))
+    if name in SALESFORCE_FIELDS:
+        short = pl.when(value.str.contains(SALESFORCE_ID)).then(value)
+        value = pl.coalesce(per_distinct(short, salesforce_id), value)
+    return value.alias(name)
+
+
+def is_junk(value: pl.Expr, *, namespace: str, rules: Rules) -> pl.Expr:
+    """True for values that name nobody: null words, unresolved templates, all-zero ids, one character 8 times or more."""
+    lower = value.str.to_lowercase()
+    words = {*JUNK, *(word.lower() for key in ("all", namespace) for word in rules.junk.get(key, ()))}
+    repeated = (value.str.len_chars() >= REPEATED) & (value.str.strip_chars(value.str.head(1)) == "")
+    junk = (value == "") | lower.is_in(sorted(words)) | value.str.contains(JUNK_SHAPES) | repeated
+    valid = [word for key in ("all", namespace) for word in rules.valid.get(key, ())]
+    return junk & ~value.is_in(valid) if valid else junk
+
+
+def keyed(text: str, key: bytes) -> str:
+    """The HMAC-SHA256 of a normalised personal value, in hexadecimal."""
+    return hmac.new(key, text.encode(), "sha256").hexdigest()
+
+
+def e164(text: str, country: str) -> str | None:
+    """A phone number in E.164, null when it cannot be one."""
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if phonenumbers.is_possible_number(number) else None
+
+
+def salesforce_id(text: str) -> str:
+    """A 15-character Salesforce id with its check characters: 18 characters, safe to compare without case."""
+    chunks = (text[start : start + 5] for start in (0, 5, 10))
+    checks = (sum(1 << place for place, letter in enumerate(chunk) if letter.isupper()) for chunk in chunks)
+    return text + "".join(SALESFORCE_ALPHABET[check] for check in checks)
+
+
+def _keyed_phone(text: str, rules: Rules) -> str | None:
+    number = e164(text, rules.country)
+    return keyed(number, rules.hmac_key) if number else None
+
+
+def per_distinct(text: pl.Expr, function: Callable[[str], str | None]) -> pl.Expr:
+    """A function of text, called once for each distinct value."""
+
+    def of_series(values: pl.Series) -> pl.Series:
+        known = values.drop_nulls().unique()
+        results = pl.Series([function(value) for value in known], dtype=pl.String)
+        return values.replace_strict(known, results, default=None, return_dtype=pl.String)
+
+    return text.map_batches(of_series, return_dtype=pl.String, is_elementwise=True)
+
+
+# ---------------------------------------------------------------- addresses
+
+
+def _with_address(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Split addresses into host, path and campaign; no query is kept."""
+    address = pl.coalesce("url", "path").str.extract_groups(ADDRESS)
+    pathname = pl.col("address_path")
+    unnamed = pl.when(pl.col("address_host").is_null() & pl.col("url").is_not_null()).then(pathname)
+    given = pl.when(pl.col("url").is_null()).then(pathname).otherwise(pl.col("path").str.replace(r"[?#].*$", ""))
+    path = pl.coalesce(given, unnamed.str.replace(BARE_HOST, "/"), pathname)
+    return (
+        rows.with_columns(address.struct.rename_fields(["address_host", "address_path", "query"]).alias("address"))
+        .unnest("address")
+        .with_columns(
+            hostname=pl.coalesce("hostname", "address_host", unnamed.str.extract(BARE_HOST)).str.strip_chars().str.to_lowercase(),
+            path=pl.when(path == "").then(pl.lit("/")).otherwise(path),
+            referrer=pl.col("referrer").str.replace(r"[?#].*$", "").str.replace(r"//[^/?#@]*@", "//"),
+            click_id=pl.col("query").str.extract(rf"(?:^|&)({'|'.join(CLICK_IDS)})=[^&]"),
+            **{name: pl.coalesce(name, _query_value(name)) for name in UTM},
+        )
+        .with_columns(referrer=pl.when(pl.col("referrer") != "").then("referrer"))
+    )
+
+
+def _query_value(name: str) -> pl.Expr:
+    raw = pl.col("query").str.extract(rf"(?:^|&){name}=([^&]+)")
+    coded = pl.when(raw.str.contains("[%+]")).then(raw)
+    return pl.coalesce(per_distinct(coded, unquote_plus), raw)
+
+
+# ---------------------------------------------------------------- plain values, money
+
+
+def _plain_fields(rules: Rules) -> list[pl.Expr]:
+    internal = pl.col("hostname").is_in([host.lower() for host in rules.internal_hosts])
+    texts = [pl.col(name).str.strip_chars() for name in ("event", "event_id", "object", "state", "visit_id")]
+    return [
+        *[pl.when(text != "").then(text) for text in texts],
+        pl.col("seq").str.strip_chars().cast(pl.Int64, strict=False).alias("seq"),
+        pl.col("seq").is_not_null().alias("seq:given"),
+        pl.coalesce(_truth("is_bot"), "agent_is_bot", pl.lit(False)).alias("is_bot"),
+        pl.coalesce(_truth("is_internal"), internal, pl.lit(False)).alias("is_internal"),
+        *[(pl.col(name).is_not_null() & _truth(name).is_null()).alias(f"{name}:wrong") for name in ("is_bot", "is_internal")],
+        pl.coalesce(pl.col("device").str.strip_chars().str.to_lowercase(), "agent_device").alias("device"),
+        pl.coalesce("browser", "agent_browser").alias("browser"),
+    ]
+
+
+def _truth(name: str) -> pl.Expr:
+    return pl.col(name).str.strip_chars().str.to_lowercase().replace_strict(TRUTH, default=None, return_dtype=pl.Boolean)
+
+
+def _money(rules: Rules) -> list[pl.Expr]:
+    """Money in minor units: decimals by the currency's ISO exponent; what is given back is negative."""
+    given = pl.any_horizontal(pl.col("value").is_not_null(), pl.col("value_minor").is_not_null())
+    currency = pl.when(given).then(pl.col("currency").str.strip_chars().str.to_uppercase().fill_null(rules.currency))
+    units = currency.replace_strict(MINOR_UNITS, default=100.0, return_dtype=pl.Float64)
+    minor = (pl.col("value").str.strip_chars().cast(pl.Float64, strict=False) * units).round()
+    counted = pl.col("value_minor").str.strip_chars().cast(pl.Int64, strict=False)
+    amount = pl.coalesce(counted, pl.when(minor.is_finite() & (minor.abs() < GREATEST_MINOR)).then(minor).cast(pl.Int64))
+    signed = pl.when(pl.col("event") == "order_returned").then(-amount.abs()).otherwise(amount)
+    return [
+        signed.alias("value_minor"),
+        pl.when(amount.is_not_null()).then(currency).alias("currency"),
+        (given & amount.is_null()).alias("value:wrong"),
+        (amount.is_not_null() & ~currency.str.contains("^[A-Z]{3}$")).alias("currency:wrong"),
+    ]
+
+
+# ---------------------------------------------------------------- the verdict (semantics.md §3)
+
+
+def _verdict(rules: Rules) -> list[pl.Expr]:
+    """Why a row cannot be used, the first reason that applies, and the field concerned."""
+    is_event = pl.col("variant") > 0
+    times = (*TIME_FIELDS, "modified_at")
+    unread = pl.coalesce(pl.when(pl.col(f"{name}:given") & pl.col(_read(name)).is_null()).then(pl.lit(name)) for name in times)
+    untimed = is_event & ~pl.any_horizontal(f"{name}:given" for name in TIME_FIELDS if name != "sent_at")
+    latest = pl.lit(rules.complete_to, TIME) if rules.complete_to else pl.col("landed_at") + GRACE
+    future = is_event & pl.col("received_at").is_null() & (pl.col("occurred_at") > latest)
+    conflict = _conflict(is_event)
+    reason = pl.coalesce(
+        "problem",
+        pl.when(untimed).then(pl.lit("missing_time")),
+        pl.when(unread.is_not_null()).then(pl.lit("bad_time")),
+        pl.when(future).then(pl.lit("future_time")),
+        pl.when(_nobody(rules, is_event) & pl.col("structured").is_null()).then(pl.lit("missing_identity")),
+        pl.when(conflict.is_not_null()).then(pl.lit("type_conflict")),
+    )
+    concerned = pl.coalesce(
+        pl.when(pl.col("problem").is_not_null()).then(pl.lit("")),
+        pl.when(untimed).then(pl.lit("occurred_at")),
+        unread,
+        pl.when(future).then(pl.lit("occurred_at")),
+        pl.when(_nobody(rules, is_event) & pl.col("structured").is_null()).then(pl.lit("record_id" if rules.is_record else "")),
+        conflict,
+    )
+    return [reason.alias("reason"), pl.when(concerned != "").then(concerned).alias("field")]
+
+
+def _read(name: str) -> str:
+    """The column that holds a time field as the source declared it."""
+    return "declared_at" if name == "occurred_at" else name
+
+
+def _nobody(rules: Rules, is_event: pl.Expr) -> pl.Expr:
+    """True where a row names nobody; a CRM row may stand on its record id."""
+    persons = pl.any_horizontal(pl.col(name).is_not_null() for name in IDENTIFIERS)
+    if rules.is_record:
+        return pl.col("record_id").is_null()
+    named = persons | pl.col("record_id").is_not_null() if rules.kind == "crm" else persons
+    return is_event & ~named
+
+
+def _conflict(is_event: pl.Expr) -> pl.Expr:
+    """The first field whose value is not of its type."""
+    wrong = {
+        "event": is_event & pl.col("event").is_null(),
+        "seq": pl.col("seq:given") & pl.col("seq").is_null(),
+        **{name: pl.col(f"{name}:wrong") for name in ("value", "currency", "is_bot", "is_internal")},
+    }
+    return pl.coalesce("structured", *[pl.when(test).then(pl.lit(name)) for name, test in wrong.items()])
+
+
+# ---------------------------------------------------------------- what decides among rows of one key
+
+
+def _content(rules: Rules) -> pl.Expr:
+    """Hash of the canonical fields, the times of sending and receipt left out.
+
+    A row without an id is its content, so a time that only the receipt tells belongs to it.
+    """
+    own_time = pl.col("event_id").is_null() & (pl.col("clock_source") == "received_at")
+    times = [pl.col(name).dt.timestamp("us") for name in ("declared_at", "created_at", "modified_at")]
+    seen_at = pl.when(own_time).then(pl.col("occurred_at").dt.timestamp("us"))
+    named = [pl.col("channel") if name == "given_channel" else pl.col(name) for name in CONTENT]
+    return fast_key(pl.lit(rules.source), *named, "time_precision", *times, seen_at, "whole")
+
+
+def _sort_at(rules: Rules) -> pl.Expr:
+    """The corrected time; for records minus the modification time, so that the newest version comes first."""
+    if rules.is_record:
+        return (-pl.col("modified_at").dt.timestamp("us")).fill_null(LONGEST)
+    return pl.col("occurred_at").dt.timestamp("us")
+
+
+def _tie() -> pl.Expr:
+    """Order among rows of one time and content: by receipt, then by where the time comes from."""
+    rank = pl.col("clock_source").replace_strict(CLOCK_SOURCES, range(len(CLOCK_SOURCES)), default=0, return_dtype=pl.Int64)
+    received = pl.col("received_at").dt.timestamp("us") * 8 + rank * 2 + pl.col("is_clamped").cast(pl.Int64)
+    return received.fill_null(LONGEST - 8 + rank)

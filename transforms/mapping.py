@@ -1,0 +1,584 @@
+"""Mapping: what journey.yaml says about a source, as frozen models, and as expressions over its rows.
+
+A reader gives rows as frames with the columns `file`, `row`, `text`, `problem`, `landed_at`, one text column `raw:<name>` for each
+column or nested path that the mapping names, and one column `json:<name>` (a JSON value as text) for each property.
+"""
+
+import json
+import string
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from transforms.contracts import TIME
+from transforms.journey import Duration, Entry, MaybeInstant, Names, checked_zone
+from transforms.predicates import Where, as_text, where_expr
+from transforms.times import is_bare_date, parsed_times
+
+TIME_FIELDS = ("occurred_at", "created_at", "sent_at", "received_at")
+TEXT_FIELDS = (
+    "event_id", "event", "seq", "anonymous_id", "device_id", "user_id", "crm_contact_id", "crm_lead_id", "email", "phone",
+    "account_id", "visit_id", "url", "hostname", "path", "title", "referrer", "utm_source", "utm_medium", "utm_campaign",
+    "utm_term", "utm_content", "channel", "user_agent", "device", "browser", "country", "is_bot", "is_internal", "object",
+    "record_id", "state", "value", "value_minor", "currency",
+)  # fmt: skip
+FIELDS = (*TEXT_FIELDS[:2], *TIME_FIELDS, *TEXT_FIELDS[2:])
+ADDED = ("value", "value_minor")
+PERSONAL = ("email", "phone")
+CARRIED = ("file", "row", "text", "problem", "landed_at")
+
+Scalar = str | int | float | bool
+
+
+# ---------------------------------------------------------------- the models
+
+
+def as_spec(value: Any) -> Any:
+    """A bare name is short for {from: name}."""
+    return {"from": value} if isinstance(value, str) else value
+
+
+def text_keys(value: Any) -> Any:
+    """The keys of a value map as the text they are compared with (1 and "1" are one key)."""
+    return {as_text(key): item for key, item in value.items()} if isinstance(value, Mapping) else value
+
+
+class FieldSpec(Entry):
+    """Where the value of one field comes from: exactly one of from, value, template, lookup or first."""
+
+    from_: str | None = Field(None, alias="from", description="A column, or a nested path such as context.page.url.")
+    value: Scalar | None = Field(None, description="A constant.")
+    template: str | None = Field(None, description="Text with {column} in it; null when one of the columns is.")
+    lookup: str | None = Field(None, description="Name of a lookup file of this source.")
+    key: Annotated["FieldSpec | None", BeforeValidator(as_spec)] = Field(None, description="With lookup: what is looked up.")
+    get: str | None = Field(None, description="With lookup: the column to take.")
+    first: Annotated[tuple["Spec", ...], Field(description="The first of several that is not null.")] = ()
+    map: Annotated[dict[str, Scalar] | None, BeforeValidator(text_keys)] = Field(
+        None, description="Values by value; one that is not listed becomes `default`, else stays as it is."
+    )
+    default: Scalar | None = Field(None, description="Value where there is none (with `map`: or none is listed).")
+    format: str | None = Field(None, description="Times: iso, epoch_s, epoch_ms, epoch_us, date or a strptime pattern.")
+    time_zone: str | None = Field(None, description="Times: zone of those that carry none.")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        return value if value is None else checked_zone(value)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "FieldSpec":
+        origins = {"from": self.from_, "value": self.value, "template": self.template, "lookup": self.lookup, "first": self.first}
+        given = [name for name, origin in origins.items() if origin not in (None, ())]
+        if len(given) != 1:
+            raise ValueError(f"a field takes exactly one of {', '.join(origins)}; found {', '.join(given) or 'none of them'}")
+        if self.lookup is not None and (self.key is None or self.get is None):
+            raise ValueError(f"lookup '{self.lookup}' needs `key` (a column of the row) and `get` (a column of the lookup file)")
+        if self.lookup is None and (self.key is not None or self.get is not None):
+            raise ValueError("`key` and `get` go with `lookup`")
+        if self.template is not None:
+            _template_columns(self.template)
+        if self.format is not None and self.format not in FORMATS and "%" not in self.format:
+            raise ValueError(f"unknown time format '{self.format}'; use {', '.join(FORMATS)} or a pattern such as %d.%m.%Y %H:%M")
+        return self
+
+
+FORMATS = ("iso", "epoch_s", "epoch_ms", "epoch_us", "date")
+Spec = Annotated[FieldSpec, BeforeValidator(as_spec)]
+Properties = Literal["*"] | tuple[str, ...] | dict[str, Spec]
+
+
+def checked_fields(value: Any) -> Any:
+    """Refuse a field that events do not have; name the nearest."""
+    for name in value if isinstance(value, Mapping) else ():
+        if name not in FIELDS:
+            near = get_close_matches(str(name), FIELDS, 1)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            raise ValueError(f"unknown field '{name}'{hint}; put it under `properties`, or use one of: {', '.join(FIELDS)}")
+    return value
+
+
+Fields = Annotated[dict[str, Spec], BeforeValidator(checked_fields)]
+
+
+class Lookup(Entry):
+    """A small file below the landing folder, joined by a key."""
+
+    file: str
+    key: str
+    delimiter: str = ","
+
+
+class Record(Entry):
+    """Rows are versions of a CRM record: the newest wins."""
+
+    object: str
+    id: Spec
+    modified_at: Spec | None = None
+
+
+class RowEvent(Entry):
+    """One of the events that a row tells of."""
+
+    event: Annotated[FieldSpec, BeforeValidator(lambda value: {"value": value} if isinstance(value, str) else value)]
+    when: Where = Field(default_factory=dict, description="On columns of the row.")
+    fields: Fields = Field(default_factory=dict, description="Fields that differ from the source's `fields`.")
+
+
+class Group(Entry):
+    """Line items become one event a group; lines without an id of their own are told apart by all their columns."""
+
+    by: Names = Field(min_length=1, description="Columns; their values are the event's id.")
+    sum: Names = Field((), description="Fields to add up: value or value_minor.")
+    min: Names = Field((), description="Fields whose smallest value counts.")
+    max: Names = Field((), description="Fields whose greatest value counts.")
+
+    @model_validator(mode="after")
+    def _known_fields(self) -> "Group":
+        for name in self.sum:
+            if name not in ADDED:
+                raise ValueError(f"group.sum names '{name}'; only {' or '.join(ADDED)} can be added up")
+        for name in (*self.min, *self.max):
+            checked_fields({name: None})
+        return self
+
+
+class Pii(Entry):
+    """What happens to personal values: kept as a keyed hash, or dropped."""
+
+    email: Literal["hmac", "drop"] = "hmac"
+    phone: Literal["hmac", "drop"] = "hmac"
+
+
+class Source(Entry):
+    """One source of journey.yaml: which files, and what their rows say."""
+
+    format: Literal["segment", "ndjson", "csv", "tsv", "parquet"]
+    files: Names = Field(min_length=1, description="Globs below the landing folder.")
+    kind: Literal["web", "crm"] = "web"
+    delimiter: str = Field(",", description="csv: any one character, or `whitespace`.")
+    columns: Names = Field((), description="Names of the columns, for files without a header.")
+    time_zone: str | None = Field(None, description="Zone of times that carry none (UTC); of bare dates (the journey's).")
+    record: Record | None = None
+    lookups: dict[str, Lookup] = Field(default_factory=dict)
+    fields: Fields = Field(default_factory=dict)
+    properties: Properties = ()
+    events: tuple[RowEvent, ...] | None = None
+    group: Group | None = None
+    identical_rows: Literal["collapse", "keep"] = "collapse"
+    pii: Pii = Pii()
+    complete_to: MaybeInstant = None
+    lateness: Duration = timedelta(0)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        return value if value is None else checked_zone(value)
+
+    @field_validator("files")
+    @classmethod
+    def _inside_landing(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in value:
+            if pattern.startswith(("/", "~")) or ".." in pattern.split("/"):
+                raise ValueError(f"'{pattern}' leaves the landing folder; give a pattern below it, such as web/**/*.ndjson*")
+        return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Source":
+        if self.format in ("csv", "tsv") and self.delimiter != "whitespace" and len(self.delimiter) != 1:
+            raise ValueError(f"delimiter is one character or `whitespace`, found {self.delimiter!r}")
+        if self.columns and self.format not in ("csv", "tsv"):
+            raise ValueError("`columns` is for csv and tsv files without a header")
+        if self.group and (self.events is not None or self.record):
+            raise ValueError("`group` makes one event of several lines; it does not go with `events` or `record`")
+        if self.group and "event_id" in self.fields:
+            raise ValueError("with `group` the values of `group.by` are the event's id; leave `event_id` out")
+        if self.format != "segment" and self.events is None and not self.record and "event" not in self.fields:
+            raise ValueError("no event: map the field `event`, for example event: {value: page_view}, or list `events`")
+        self._check_lookups()
+        self._check_personal()
+        return self
+
+    def _check_lookups(self) -> None:
+        for spec in self.specs():
+            if spec.lookup is not None and spec.lookup not in self.lookups:
+                raise ValueError(f"unknown lookup '{spec.lookup}'; `lookups` has: {', '.join(self.lookups) or 'none'}")
+
+    def _check_personal(self) -> None:
+        named = self.properties if isinstance(self.properties, tuple) else ()
+        for name in named:
+            if name.rsplit(".", 1)[-1].lower() in PERSONAL or name in self.personal_columns():
+                raise ValueError(f"properties would keep '{name}' in clear; map it to the field email or phone instead")
+
+    def specs(self) -> Iterator[FieldSpec]:
+        """Every field spec of the source, the nested ones too."""
+        pending = [*self.all_fields().values()]
+        for row_event in self.events or ():
+            pending += [row_event.event, *row_event.fields.values()]
+        if self.record:
+            pending += [self.record.id, *([self.record.modified_at] if self.record.modified_at else [])]
+        if isinstance(self.properties, dict):
+            pending += self.properties.values()
+        while pending:
+            spec = pending.pop()
+            yield spec
+            pending += [*spec.first, *([spec.key] if spec.key else [])]
+
+    def all_fields(self) -> dict[str, FieldSpec]:
+        """The fields of a row; those of the Segment specification come with the format."""
+        return {**SEGMENT_FIELDS, **self.fields} if self.format == "segment" else dict(self.fields)
+
+    def personal_columns(self) -> frozenset[str]:
+        """Columns that hold e-mail addresses or phone numbers."""
+        maps = [self.all_fields(), *(row_event.fields for row_event in self.events or ())]
+        specs = [fields[name] for fields in maps for name in PERSONAL if name in fields]
+        return frozenset(column for spec in specs for column in _columns_of(spec))
+
+
+FieldSpec.model_rebuild()
+
+
+# ---------------------------------------------------------------- which columns a mapping needs
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a reader has to give: text columns, property columns as JSON, and whether all that is not mapped."""
+
+    texts: tuple[str, ...]
+    fragments: tuple[str, ...] = ()
+    rest: bool = False
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns by name."""
+        return tuple(dict.fromkeys((*self.texts, *self.fragments)))
+
+
+def wanted(source: Source) -> Wanted:
+    """The columns that a source's mapping reads."""
+    texts = {column for spec in source.specs() for column in ([spec.from_] if spec.from_ else _own_columns(spec))}
+    for row_event in source.events or ():
+        texts |= set(row_event.when)
+    if source.group:
+        texts |= set(source.group.by)
+    if source.format == "segment":
+        texts |= {"type", "event", "previousId"}
+    fragments = SEGMENT_PROPERTIES if source.format == "segment" else ()
+    if isinstance(source.properties, tuple):
+        fragments = (*fragments, *source.properties)
+    whole = source.format != "segment" and source.properties == "*"
+    personal = {*source.personal_columns(), *PERSONAL}
+    left_out = texts | personal if whole else personal
+    rest = whole or source.group is not None
+    return Wanted(tuple(sorted(texts)), tuple(dict.fromkeys(fragments)), rest, tuple(sorted(left_out)))
+
+
+def _columns_of(spec: FieldSpec) -> Iterator[str]:
+    yield from [spec.from_] if spec.from_ else _own_columns(spec)
+    for inner in (*spec.first, *([spec.key] if spec.key else [])):
+        yield from _columns_of(inner)
+
+
+def _own_columns(spec: FieldSpec) -> list[str]:
+    return _template_columns(spec.template) if spec.template else []
+
+
+def _template_columns(template: str) -> list[str]:
+    """The columns named in a template; raises ValueError when its braces do not pair up."""
+    try:
+        return [name for _, name, _, _ in string.Formatter().parse(template) if name]
+    except ValueError as error:
+        raise ValueError(f"template {template!r}: {error}; write {{column}}, and {{{{ for a brace") from error
+
+
+# ---------------------------------------------------------------- the Segment specification
+
+SEGMENT_PROPERTIES = ("properties", "traits")
+SEGMENT_EVENTS = {
+    "Product Viewed": "product_view",
+    "Product Added": "add_to_cart",
+    "Product Removed": "remove_from_cart",
+    "Cart Viewed": "cart_viewed",
+    "Checkout Started": "checkout_started",
+    "Payment Info Entered": "payment_entered",
+    "Order Completed": "order_placed",
+    "Order Refunded": "order_returned",
+    "Products Searched": "search",
+    "Signed Up": "signed_up",
+    "Signed In": "login",
+    "Coupon Applied": "coupon_applied",
+}
+SEGMENT_CALLS = {"page": "page_view", "screen": "page_view", "identify": "identify", "alias": "alias", "group": "group"}
+
+
+def _first(*columns: str) -> FieldSpec:
+    return FieldSpec.model_validate({"first": columns} if len(columns) > 1 else {"from": columns[0]})
+
+
+SEGMENT_FIELDS: dict[str, FieldSpec] = {
+    "event_id": _first("messageId"),
+    "event": _first("event"),
+    "occurred_at": _first("timestamp"),
+    "created_at": _first("originalTimestamp"),
+    "sent_at": _first("sentAt"),
+    "received_at": _first("receivedAt"),
+    "anonymous_id": _first("anonymousId"),
+    "device_id": _first("context.device.id"),
+    "user_id": _first("userId"),
+    "email": _first("traits.email", "properties.email", "context.traits.email"),
+    "phone": _first("traits.phone", "properties.phone", "context.traits.phone"),
+    "account_id": _first("groupId", "context.groupId"),
+    "url": _first("context.page.url", "properties.url"),
+    "path": _first("context.page.path", "properties.path"),
+    "title": _first("context.page.title", "properties.title"),
+    "referrer": _first("context.page.referrer", "properties.referrer"),
+    "utm_source": _first("context.campaign.source"),
+    "utm_medium": _first("context.campaign.medium"),
+    "utm_campaign": _first("context.campaign.name"),
+    "utm_term": _first("context.campaign.term"),
+    "utm_content": _first("context.campaign.content"),
+    "user_agent": _first("context.userAgent"),
+    "country": _first("context.location.country"),
+    "value": _first("properties.total", "properties.revenue", "properties.value"),
+    "currency": _first("properties.currency"),
+}
+
+
+def segment_event() -> pl.Expr:
+    """The event's name from a Segment call: pages are page_view, known tracks by name, other names in snake_case."""
+    kind = pl.col("raw:type").str.strip_chars().str.to_lowercase()
+    call = kind.replace_strict(SEGMENT_CALLS, default=None, return_dtype=pl.String)
+    track = pl.when(kind.is_null() | (kind == "track")).then(text_of("event").str.strip_chars())
+    known = track.replace_strict(SEGMENT_EVENTS, default=None, return_dtype=pl.String)
+    other = pl.when(call.is_null() & known.is_null()).then(pl.when(kind == "track").then(track).otherwise(pl.coalesce(track, kind)))
+    return pl.coalesce(call, known, snake_case(other))
+
+
+def snake_case(name: pl.Expr) -> pl.Expr:
+    """A name in lower case with underscores: "Video Played" is video_played."""
+    words = name.str.replace_all(r"([a-z0-9])([A-Z])", "${1}_$2").str.to_lowercase()
+    return words.str.replace_all(r"[^\p{L}\p{N}]+", "_").str.strip_chars("_")
+
+
+# ---------------------------------------------------------------- from rows to fields
+
+Lookups = Mapping[str, pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Zones:
+    """Zones of times that carry none, and of bare dates."""
+
+    times: str = "UTC"
+    dates: str = "UTC"
+
+
+def zones(source: Source, *, journey_zone: str) -> Zones:
+    """A source's own zone, else UTC for times and the journey's zone for bare dates."""
+    return Zones(source.time_zone or "UTC", source.time_zone or journey_zone)
+
+
+def mapped_rows(rows: pl.LazyFrame, *, source: Source, lookups: Lookups, zones: Zones) -> pl.LazyFrame:
+    """What each row says, in fields of text and time.
+
+    In:  rows as a reader gives them (see the module).
+    Out: one row per row and event of it: file, row, text, problem, landed_at, `variant` (0: the row itself, where it is a record or
+         may hold several events; else the number of the event), the fields, and for each time field T also
+         `T:given` (there was text) and `T:day` (it was a bare date); `modified_at` likewise; properties.
+    """
+    properties = _properties(source, lookups)
+    shared = {**_row_fields(source), **source.all_fields()}
+    if not is_plural(source):
+        return rows.select(*_kept(source), pl.lit(1, pl.Int32).alias("variant"), *_fields(shared, source, lookups, zones), properties)
+    itself = {name: spec for name, spec in shared.items() if name != "event"}
+    frames = [rows.select(*_kept(source), pl.lit(0, pl.Int32).alias("variant"), *_fields(itself, source, lookups, zones), properties)]
+    for number, (fields, applies) in enumerate(_row_events(source, shared), start=1):
+        frames.append(
+            rows.filter(pl.col("problem").is_null() & applies)
+            .select(*_kept(source), pl.lit(number, pl.Int32).alias("variant"), *_fields(fields, source, lookups, zones), properties)
+            .filter(_has_time(fields))
+        )
+    return pl.concat(frames)
+
+
+def is_plural(source: Source) -> bool:
+    """True when a row of the source is a record, or may tell of several events or none."""
+    return source.record is not None or source.events is not None
+
+
+def _row_events(source: Source, shared: dict[str, FieldSpec]) -> Iterator[tuple[dict[str, FieldSpec], pl.Expr]]:
+    """Fields and condition of each event of a row."""
+    if source.events is None:
+        if "event" in shared:
+            yield shared, pl.lit(True)
+        return
+    for row_event in source.events:
+        fields = {**shared, **row_event.fields, "event": row_event.event}
+        yield fields, where_expr(row_event.when, text_of)
+
+
+def _row_fields(source: Source) -> dict[str, FieldSpec]:
+    """Fields that every row of a record source has."""
+    if source.record is None:
+        return {}
+    fields = {"object": FieldSpec.model_validate({"value": source.record.object}), "record_id": source.record.id}
+    return {**fields, **({"modified_at": source.record.modified_at} if source.record.modified_at else {})}
+
+
+def _has_time(fields: Mapping[str, FieldSpec]) -> pl.Expr:
+    """True where the event's own time is given (its declared time, when the mapping names one)."""
+    given = ["occurred_at"] if "occurred_at" in fields else [name for name in ("created_at", "received_at") if name in fields]
+    return pl.any_horizontal([pl.col(f"{name}:given") for name in given]) if given else pl.lit(False)
+
+
+def _kept(source: Source) -> list[pl.Expr]:
+    """What goes with a row; a line item carries all its columns, which tell it apart."""
+    whole = pl.col("json:*") if source.group else pl.lit(None, pl.String)
+    return [*[pl.col(name) for name in CARRIED], whole.alias("whole")]
+
+
+def _fields(fields: Mapping[str, FieldSpec], source: Source, lookups: Lookups, zones: Zones) -> list[pl.Expr]:
+    """All fields, the ones without a spec as null."""
+    found: list[pl.Expr] = []
+    for name in TEXT_FIELDS:
+        found.append(_text_field(name, fields.get(name), source, lookups).alias(name))
+    for name in (*TIME_FIELDS, "modified_at"):
+        found += _time_field(name, fields.get(name), lookups, zones)
+    return found
+
+
+def _text_field(name: str, spec: FieldSpec | None, source: Source, lookups: Lookups) -> pl.Expr:
+    if source.group and name == "event_id":
+        return pl.concat_str([text_of(column) for column in source.group.by], separator=":")
+    if source.format == "segment" and name == "event" and "event" not in source.fields and source.events is None:
+        return segment_event()
+    if spec is None:
+        return pl.lit(None, pl.String)
+    value = spec_text(spec, lookups)
+    if source.format == "segment" and name == "anonymous_id" and "anonymous_id" not in source.fields:
+        return pl.coalesce(value, pl.when(pl.col("raw:type") == "alias").then(text_of("previousId")))
+    return value
+
+
+def _time_field(name: str, spec: FieldSpec | None, lookups: Lookups, zones: Zones) -> list[pl.Expr]:
+    if spec is None:
+        value, given, is_day = pl.lit(None, TIME), pl.lit(False), pl.lit(False)
+    else:
+        text = spec_text(spec, lookups).str.strip_chars()
+        text = pl.when(text != "").then(text)
+        zone = spec.time_zone or zones.times
+        date_zone = spec.time_zone or zones.dates
+        value = parsed_times(text, format=spec.format or "iso", zone=zone, date_zone=date_zone)
+        given, is_day = text.is_not_null(), is_bare_date(text, format=spec.format or "iso")
+    return [value.alias(name), given.alias(f"{name}:given"), is_day.alias(f"{name}:day")]
+
+
+def spec_text(spec: FieldSpec, lookups: Lookups) -> pl.Expr:
+    """A field spec as the text of its value, null where there is none."""
+    text = _origin(spec, lookups)
+    if spec.map is not None:
+        listed = {key: as_text(value) for key, value in spec.map.items()}
+        plain = text.str.strip_chars()
+        default = pl.lit(as_text(spec.default)) if spec.default is not None else text
+        return plain.replace_strict(list(listed), list(listed.values()), default=default, return_dtype=pl.String)
+    return text if spec.default is None else text.fill_null(as_text(spec.default))
+
+
+def _origin(spec: FieldSpec, lookups: Lookups) -> pl.Expr:
+    if spec.from_ is not None:
+        return text_of(spec.from_)
+    if spec.value is not None:
+        return pl.lit(as_text(spec.value))
+    if spec.template is not None:
+        return _template(spec.template)
+    if spec.lookup is not None and spec.key is not None and spec.get is not None:
+        table = lookups[spec.lookup]
+        key = spec_text(spec.key, lookups).str.strip_chars()
+        return key.replace_strict(table["key"], table[spec.get], default=None, return_dtype=pl.String)
+    return pl.coalesce([spec_text(inner, lookups) for inner in spec.first])
+
+
+def _template(template: str) -> pl.Expr:
+    pieces: list[pl.Expr] = []
+    for literal, name, _, _ in string.Formatter().parse(template):
+        if literal:
+            pieces.append(pl.lit(literal))
+        if name:
+            pieces.append(text_of(name))
+    return pl.concat_str(pieces)
+
+
+def text_of(column: str) -> pl.Expr:
+    """The text of a raw column; empty text is no value."""
+    text = pl.col(f"raw:{column}")
+    return pl.when(text != "").then(text)
+
+
+# ---------------------------------------------------------------- properties
+
+
+def _properties(source: Source, lookups: Lookups) -> pl.Expr:
+    """What is kept beside the fields, as the text of a JSON object; null when there is nothing."""
+    if source.format == "segment":
+        return _segment_properties(source, lookups).alias("properties")
+    if source.properties == "*":
+        return _object_or_null(pl.col("json:*")).alias("properties")
+    if isinstance(source.properties, dict):
+        return json_object({name: json_text(spec_text(spec, lookups)) for name, spec in source.properties.items()}).alias("properties")
+    return json_object({name: pl.col(f"json:{name}") for name in source.properties}).alias("properties")
+
+
+def _segment_properties(source: Source, lookups: Lookups) -> pl.Expr:
+    previous = json_object({"previous_id": json_text(text_of("previousId"))})
+    sent = _object_or_null(pl.coalesce([_object_or_null(pl.col(f"json:{name}")) for name in SEGMENT_PROPERTIES]))
+    sent = pl.when(pl.col("raw:type") == "alias").then(previous).otherwise(sent)
+    more = source.properties
+    if isinstance(more, dict):
+        extra = json_object({name: json_text(spec_text(spec, lookups)) for name, spec in more.items()})
+    else:
+        extra = json_object({name: pl.col(f"json:{name}") for name in more if name not in ("*", *SEGMENT_PROPERTIES)})
+    both = pl.concat_str(sent.str.head(-1), pl.lit(","), extra.str.slice(1))
+    return pl.coalesce(both, sent, extra)
+
+
+def _object_or_null(text: pl.Expr) -> pl.Expr:
+    """The JSON object, null when it is empty or something else."""
+    return pl.when(text.str.starts_with("{") & (text != "{}")).then(text)
+
+
+def json_object(members: Mapping[str, pl.Expr]) -> pl.Expr:
+    """The text of a JSON object with the members that are not null; null when there is none."""
+    pieces = [pl.concat_str(pl.lit(f"{json.dumps(name, ensure_ascii=False)}:"), value) for name, value in members.items()]
+    if not pieces:
+        return pl.lit(None, pl.String)
+    inner = pl.concat_str(pieces, separator=",", ignore_nulls=True)
+    return pl.when(inner != "").then(pl.concat_str(pl.lit("{"), inner, pl.lit("}")))
+
+
+def json_text(value: pl.Expr) -> pl.Expr:
+    """A value as JSON text, null for null."""
+    wrapped = pl.struct(value.alias("v")).struct.json_encode()
+    return pl.when(value.is_not_null()).then(wrapped.str.slice(5).str.head(-1))
+
+
+def completeness(value: datetime | date | None, *, time_zone: str) -> datetime | None:
+    """`complete_to` as an instant in UTC; a bare date is that whole local day, an instant without a zone is UTC."""
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    next_day = datetime.combine(value + timedelta(days=1), time(), ZoneInfo(time_zone))
+    return next_day.astimezone(UTC) - timedelta(microseconds=1)
+
+
+def unmapped(columns: Iterable[str], source: Source) -> list[str]:
+    """Columns that the mapping names and the given header lacks, in order."""
+    there = set(columns)
+    return [name for name in wanted(source).columns if name not in there]

@@ -1,0 +1,173 @@
+"""Outcomes: what becomes of each physical row, and which row of several with one key is kept."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from transforms.canonical import LONGEST, REASONS
+from transforms.contracts import KEY
+from transforms.hashing import digest_id, fast_key
+from transforms.mapping import Source, is_plural
+
+CONTENDER = ("row_key", "content", "sort_at", "tie")
+
+
+def row_summary(canonical: pl.DataFrame, *, source: Source) -> pl.DataFrame:
+    """One row per physical row: what it is known by, and the verdict on it.
+
+    In:  canonical rows (transforms/canonical.py).
+    Out: file, row, text, reason, field, event_id, object, record_id, content, sort_at, tie; in order of (file, row).
+
+    Of several events of one row the first reason in the order of REASONS counts; a row that should tell of an event and
+    tells of none has no time.
+    """
+    columns = ["file", "row", "text", "reason", "field", "event_id", "object", "record_id", "content", "sort_at", "tie"]
+    if not is_plural(source):
+        return canonical.select(columns).sort("file", "row")
+    rank = pl.col("reason").replace_strict(REASONS, range(len(REASONS)), default=-1, return_dtype=pl.Int32)
+    events = canonical["variant"] > 0
+    summary = (
+        canonical.with_columns(rank=pl.when(pl.col("reason").is_not_null()).then(rank), is_event=events)
+        .sort("file", "row", "variant")
+        .group_by("file", "row", maintain_order=True)
+        .agg(
+            pl.col("text").drop_nulls().first(),
+            pl.col("reason", "field").sort_by("rank", nulls_last=True).first(),
+            pl.col("event_id", "object", "record_id").first(),
+            pl.col("content").cast(pl.String).implode().list.join(" ").alias("contents"),
+            pl.col("sort_at").min() if source.record else pl.col("sort_at").filter("is_event").min(),
+            pl.col("tie").min(),
+            pl.col("is_event").sum().alias("events"),
+        )
+        .with_columns(content=fast_key("contents"))
+    )
+    untimed = pl.col("reason").is_null() & (pl.col("events") == 0) & pl.lit(_must_tell(source))
+    return summary.with_columns(
+        reason=pl.when(untimed).then(pl.lit("missing_time")).otherwise("reason"),
+        field=pl.when(untimed).then(pl.lit("occurred_at")).otherwise("field"),
+        sort_at=pl.col("sort_at").fill_null(LONGEST),
+        text=pl.when(pl.col("reason").is_not_null() | untimed).then("text"),
+    ).select(columns)
+
+
+def _must_tell(source: Source) -> bool:
+    """True when a row without an event is a row without a time."""
+    return bool(source.events) if source.events is not None else source.record is None
+
+
+def with_keys(rows: pl.DataFrame, *, name: str, source: Source, earlier: pl.DataFrame) -> pl.DataFrame:
+    """Add `row_id` and `row_key` (null for rows that cannot be used) to row summaries.
+
+    `earlier` holds content and how many rows of that content were loaded before; it counts only for `identical_rows: keep`.
+    A record is known by object and id, an event by its id; a row without an id by its content, with `keep` also by its
+    place among equal rows.
+    """
+    good = pl.col("reason").is_null()
+    if source.record:
+        row_id = pl.concat_str("object", "record_id", separator=":")
+    else:
+        own = pl.lit(None, pl.String) if source.group else pl.col("event_id")
+        row_id = pl.coalesce(own, _content_id(source))
+        rows = _with_ordinals(rows, earlier) if source.identical_rows == "keep" else rows
+    content = pl.lit(2**64 - 1, KEY) - pl.col("content") if source.record else pl.col("content")
+    return rows.with_columns(row_id=pl.when(good).then(row_id), content=pl.when(good).then(content)).with_columns(
+        row_key=pl.when(good).then(fast_key(pl.lit(name), "row_id"))
+    )
+
+
+def _content_id(source: Source) -> pl.Expr:
+    ordinal = [pl.col("ordinal")] if source.identical_rows == "keep" else []
+    return digest_id(pl.col("content"), *ordinal)
+
+
+def _with_ordinals(rows: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
+    place = pl.int_range(1, pl.len() + 1).over(pl.when(pl.col("reason").is_null()).then("content"))
+    return rows.join(earlier, on="content", how="left", maintain_order="left").with_columns(
+        ordinal=place + pl.col("seen").fill_null(0)
+    )
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """Which rows are kept.
+
+    `outcomes`: the incoming rows with their outcome; `displaced`: row_key and content of the new winner of each key whose
+    loaded row has to give way.
+    """
+
+    outcomes: pl.DataFrame
+    displaced: pl.DataFrame
+
+
+def settle(rows: pl.DataFrame, held: pl.DataFrame, *, source: Source) -> Settlement:
+    """Give every incoming row its outcome.
+
+    In:  rows with keys; `held`: row_key, content, sort_at and tie of the loaded rows that share a key with them.
+    Of the rows of one key the smallest (sort_at, content, tie) is loaded; rows of its content are duplicates, the others
+    are conflicts, or superseded versions of a record. Source: semantics.md §2, duplicates and records.
+    """
+    losing = "superseded" if source.record else "conflict"
+    good = rows.filter(pl.col("row_key").is_not_null())
+    contested = pl.concat([good.filter(pl.col("row_key").is_duplicated())["row_key"], held["row_key"]]).unique()
+    if contested.is_empty():
+        return Settlement(rows.with_columns(_verdict_outcome(pl.lit("loaded"))), rows.select("row_key", "content").clear())
+    new = good.filter(pl.col("row_key").is_in(contested.implode())).select(*CONTENDER, "file", "row")
+    old = held.select(*CONTENDER, file=pl.lit(None, new.schema["file"]), row=pl.lit(None, pl.Int64))
+    order = [*CONTENDER, "file", "row"]
+    winners = (
+        pl.concat([old, new]).sort(order, nulls_last=False).unique("row_key", keep="first", maintain_order=True)
+    ).select("row_key", winner="content", winner_file="file", winner_row="row")
+    ranked = rows.join(winners, on="row_key", how="left", maintain_order="left")
+    outcome = (
+        pl.when(pl.col("winner").is_null() | ((pl.col("file") == pl.col("winner_file")) & (pl.col("row") == pl.col("winner_row"))))
+        .then(pl.lit("loaded"))
+        .when(pl.col("content") == pl.col("winner"))
+        .then(pl.lit("duplicate"))
+        .otherwise(pl.lit(losing))
+    )
+    displaced = winners.filter(pl.col("winner_row").is_not_null() & pl.col("row_key").is_in(held["row_key"].implode()))
+    return Settlement(
+        ranked.with_columns(_verdict_outcome(outcome)).drop("winner", "winner_file", "winner_row"),
+        displaced.select("row_key", content="winner"),
+    )
+
+
+def _verdict_outcome(outcome: pl.Expr) -> pl.Expr:
+    blank = pl.col("reason") == "blank"
+    bad = pl.col("reason").is_not_null()
+    return pl.when(blank).then(pl.lit("blank")).when(bad).then(pl.lit("quarantined")).otherwise(outcome).alias("outcome")
+
+
+def events_of(canonical: pl.DataFrame, loaded: pl.DataFrame, *, source: Source) -> pl.DataFrame:
+    """The events of loaded rows, with the ids they are known by.
+
+    In:  canonical rows; loaded: file, row, row_id, row_key.
+    Out: canonical columns with `event_id` and row_key; one row per event.
+
+    An event of a record is known by object, record, state (or event) and time; of several events of a row each has its number.
+    """
+    kept = canonical.filter(pl.col("variant") > 0).join(loaded, on=["file", "row"], how="inner", maintain_order="left")
+    if source.record:
+        instant = pl.col("occurred_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+        event_id = pl.concat_str("object", "record_id", pl.coalesce("state", "event"), instant, separator=":")
+    elif source.group:
+        event_id = pl.col("event_id")
+    elif source.events is not None and len(source.events) > 1:
+        event_id = pl.concat_str("row_id", pl.col("variant").cast(pl.String), separator="#")
+    else:
+        event_id = pl.col("row_id")
+    named = kept.with_columns(event_id=event_id)
+    if source.record:
+        named = named.sort("row_key", "variant").unique(["row_key", "event_id"], keep="first", maintain_order=True)
+    return named
+
+
+def records_of(canonical: pl.DataFrame, loaded: pl.DataFrame) -> pl.DataFrame:
+    """The records that loaded rows are: one row per record, with the earliest time from which it is evidence.
+
+    In:  canonical rows of a record source; loaded: file, row, row_id, row_key. Out: canonical columns with evident_at.
+    """
+    kept = canonical.join(loaded, on=["file", "row"], how="inner", maintain_order="left")
+    dated = kept.filter(pl.col("variant") > 0).group_by("row_key").agg(first_at=pl.col("occurred_at").min())
+    itself = kept.filter(pl.col("variant") == 0).join(dated, on="row_key", how="left", maintain_order="left")
+    return itself.with_columns(evident_at=pl.coalesce("occurred_at", "first_at", "modified_at"))
