@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from pipelines.settings import ConfigurationError, DataError
 from transforms.contracts import TABLES, Table
@@ -156,11 +157,24 @@ def insert(connection: Connection, table: Table, frame: pl.DataFrame) -> int:
 def lazily(connection: Connection, sql: str, parameters: Parameters | None = None) -> pl.LazyFrame:
     """A query as a LazyFrame that reads only the columns asked for, as of the last commit.
 
-    Each has a cursor of its own, since a connection serves one reader at a time.
+    Every scan has a cursor of its own, since a connection serves one reader at a time and a plan may scan twice.
     """
-    cursor = connection.cursor()
-    cursor.execute("SET TimeZone = 'UTC'")
-    return cursor.sql(sql, params=dict(parameters or {})).pl(lazy=True)
+    given = dict(parameters or {})
+
+    def relation(columns: list[str] | None) -> duckdb.DuckDBPyRelation:
+        cursor = connection.cursor()
+        cursor.execute("SET TimeZone = 'UTC'")
+        found = cursor.sql(sql, params=given)
+        return found if columns is None else found.select(*(duckdb.ColumnExpression(column) for column in columns))
+
+    def scan(
+        columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch: int | None
+    ) -> Iterator[pl.DataFrame]:
+        frame = relation(columns or None).pl()
+        kept = frame if predicate is None else frame.filter(predicate)
+        yield kept if rows is None else kept.head(rows)
+
+    return register_io_source(scan, schema=relation(None).limit(0).pl().schema)
 
 
 def scratch() -> Connection:

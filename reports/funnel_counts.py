@@ -138,7 +138,7 @@ def count_funnel(
     window = None if seconds is None else timedelta(seconds=seconds)
     steps = tables["mart.funnel_steps"].filter(here).select(STEP_COLUMNS).sort("step_number")
     numbers = declared.filter(~pl.col("is_optional"))["step_number"].to_list()
-    attempts = first_attempts(tables["mart.funnel_entrants"].filter(here), numbers, horizon=horizon)
+    attempts = first_attempts(tables["mart.funnel_entrants"].filter(here), numbers, window=window, horizon=horizon)
     closed = attempts.filter("is_closed")
     is_independent = counts_customers_once(unit, attempt)
     rate = Rate.of if is_independent else Rate.without_interval
@@ -167,25 +167,30 @@ def count_funnel(
     )
 
 
-def first_attempts(entrants: pl.DataFrame, mandatory: list[int], *, horizon: datetime | None) -> pl.DataFrame:
+def first_attempts(
+    entrants: pl.DataFrame, mandatory: list[int], *, window: timedelta | None, horizon: datetime | None
+) -> pl.DataFrame:
     """Each unit's first attempt: whether it converted, whether its window is over, and how long it was watched (µs).
 
-    A killed attempt is watched to the end of its window like any other that did not convert. semantics.md §9
+    An attempt that is over without conversion stays under watch for the whole window, also where it was killed or its session
+    ended before: nobody may be taken for one who could still convert. semantics.md §9
     """
     last = pl.lit(horizon, dtype=pl.Datetime("us", "UTC"))
     is_event = pl.col("status") == "converted"
+    is_closed = (pl.col("closes_at") <= last).fill_null(False)
     done_at = pl.max_horizontal(pl.col("step_times").list.get(number - 1, null_on_oob=True) for number in mandatory)
-    until = pl.when(is_event).then(done_at).otherwise(pl.min_horizontal(pl.col("closes_at"), last))
+    until = pl.when(is_closed).then(pl.col("entered_at") + window).otherwise(last) if window else last
     return entrants.filter("is_first").select(
         "entered_at",
         "entry_day",
         "step_times",
-        "closes_at",
         is_event=is_event,
         is_open=pl.col("status") == "open",
-        is_closed=(pl.col("closes_at") <= last).fill_null(False),
-        until=pl.min_horizontal(pl.col("closes_at"), last),
-        waited=(until - pl.col("entered_at")).dt.total_microseconds().clip(lower_bound=0),
+        is_closed=is_closed,
+        until=until,
+        waited=(pl.when(is_event).then(done_at).otherwise(until) - pl.col("entered_at"))
+        .dt.total_microseconds()
+        .clip(lower_bound=0),
     )
 
 

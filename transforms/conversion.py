@@ -76,7 +76,7 @@ def stage_transitions(entries: pl.LazyFrame, *, journey: Journey) -> pl.LazyFram
         "direction",
         from_stage=pl.col("from_stage").fill_null(START),
         to_stage="stage",
-        seconds=(pl.col("entered_at") - entered_before).dt.total_seconds(),
+        seconds=_elapsed(pl.col("entered_at"), since=entered_before).dt.total_seconds(),
     )
     endings = entries.filter(pl.col("left_at").is_null()).select(
         "customer_id",
@@ -153,7 +153,7 @@ def _cohorts(entries: pl.LazyFrame, time_from: datetime | None, time_to: datetim
         cohort = cohort.filter(pl.col("entered_at") < pl.lit(time_to, dtype=TIME))
     return cohort.group_by("customer_id", from_stage="stage").agg(
         began_number=pl.col("entry_number").min(),
-        began_at=pl.col("entered_at").min(),
+        began_at=pl.col("entered_at").sort_by("entry_number").first(),
     )
 
 
@@ -178,9 +178,14 @@ def _steps(entries: pl.LazyFrame, cohorts: pl.LazyFrame, *, journey: Journey, ho
             *PAIR,
             is_event=is_event,
             is_closed=closes <= until,
-            waited=(watched_until - pl.col("began_at")).dt.total_microseconds(),
+            waited=_elapsed(watched_until, since=pl.col("began_at")).dt.total_microseconds(),
         )
     )
+
+
+def _elapsed(until: pl.Expr, *, since: pl.Expr) -> pl.Expr:
+    """Time from one entry to a later one: none where the later is a bare date, midnight of the day of a timed entry."""
+    return pl.max_horizontal(until, since) - since
 
 
 def _stage_pairs(journey: Journey) -> pl.LazyFrame:

@@ -195,19 +195,25 @@ def split_by_step(stream: pl.DataFrame, step: str) -> pl.DataFrame:
 
 def in_search_order(stream: pl.DataFrame) -> pl.DataFrame:
     """Sort by unit, instant and event key, number the units, and note each event's place in the total order."""
-    same_unit = pl.col("unit_text") == pl.col("unit_text").shift()
-    ascending = (pl.col("unit_text") > pl.col("unit_text").shift()) | (same_unit & (pl.col("at") >= pl.col("at").shift()))
-    if stream.select(ascending.all()).item():
-        stream = stream.with_columns(unit=pl.col("unit_text").rle_id())
-    else:
-        numbered = stream.with_columns(unit=pl.col("unit_text").cast(pl.Categorical).to_physical())
-        stream = numbered.sort("unit", "at").with_columns(unit=pl.col("unit").rle_id())
-    stream = order_ties(stream.drop("unit_text"), ["unit", "at", "source", "event_id"])
+    numbered = stream.with_columns(unit=pl.col("unit_text").rle_id())
+    if not is_by_unit_and_time(numbered):
+        codes = stream.with_columns(unit=pl.col("unit_text").cast(pl.Categorical).to_physical())
+        numbered = codes.sort("unit", "at").with_columns(unit=pl.col("unit").rle_id())
+    stream = order_ties(numbered.drop("unit_text"), ["unit", "at", "source", "event_id"])
     stream = stream.with_columns(order=pl.int_range(pl.len(), dtype=ROW))
     if stream["seq"].null_count() < stream.height:
         places = order_ties(stream, ["unit", "at", "seq", "source", "event_id"])["order"]
         stream = stream.with_columns(order=places.arg_sort().cast(ROW))
     return stream.drop("seq")
+
+
+def is_by_unit_and_time(numbered: pl.DataFrame) -> bool:
+    """Whether the runs of equal units are the units, in order, each ascending in time (core.events is stored so)."""
+    new = (pl.col("unit") != pl.col("unit").shift()).fill_null(True)
+    if not numbered.select((new | (pl.col("at") >= pl.col("at").shift())).all()).item():
+        return False
+    heads = numbered.select(pl.col("unit_text").filter(new)).to_series()
+    return heads.is_sorted() and not bool((heads == heads.shift()).any())
 
 
 def order_ties(stream: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:

@@ -122,10 +122,18 @@ def entrant_rows(
         closed_at = pl.col("last_at") + microseconds(session_timeout)
         ends = last_events(events, funnel, horizon=horizon).select("unit_id", closed_at=closed_at)
     attempts = judged_attempts(stream, funnel, ends=ends, horizon=horizon)
-    rows = described(stream, attempts, funnel)
     if split is not None and not isinstance(split.as_of, str):
-        rows = rows.filter(pl.col("step_times").list.get(split.as_of.step - 1).is_not_null())
-    return rows.sort(ENTRY_KEY)
+        attempts = attempts.filter(pl.col(place_columns(funnel)[split.as_of.step - 1]).is_not_null())
+    return described(stream, by_unit_id(stream, attempts), funnel)
+
+
+def by_unit_id(stream: pl.DataFrame, attempts: pl.DataFrame) -> pl.DataFrame:
+    """Attempts that are in the order of the stream, in the order of their units' ids and then of their entries."""
+    heads = stream.filter((pl.col("unit") != pl.col("unit").shift()).fill_null(True)).select("unit", "unit_id")
+    if heads["unit_id"].is_sorted():
+        return attempts
+    ranked = heads.select("unit", rank=pl.col("unit_id").rank("dense"))
+    return attempts.join(ranked, on="unit", how="left").sort("rank", "at", "entry").drop("rank")
 
 
 def described(stream: pl.DataFrame, attempts: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:

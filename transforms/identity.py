@@ -151,9 +151,11 @@ def merge_identifiers(parts: Iterable[pl.LazyFrame]) -> pl.LazyFrame:
 _MERGER = ("merger_namespace", "merger_from", "merger_to")
 
 
-def _picked(frame: pl.LazyFrame, names: Iterable[str], table: Table) -> pl.LazyFrame:
-    """The named columns of a table; a missing one is null."""
+def _picked(frame: pl.LazyFrame, names: tuple[str, ...], table: Table) -> pl.LazyFrame:
+    """The named columns of a table; a missing one is null, and a frame without columns has no rows."""
     present = set(frame.collect_schema().names())
+    if not present:
+        return table.empty().lazy().select(*names)
     return frame.select(
         (pl.col(name) if name in present else pl.lit(None)).cast(table.schema[name]).alias(name) for name in names
     )
@@ -180,21 +182,16 @@ def _speaking_rows(rows: pl.LazyFrame, order: tuple[str, ...], identity: Identit
     people = [name for name in order if name not in VISITOR_NAMESPACES]
     given = [pl.col(name).is_not_null() for name in order]
     names_several = (pl.sum_horizontal(given) > 1) & pl.any_horizontal(pl.col(name).is_not_null() for name in people)
-    tells_merger = pl.col("is_record") & pl.col("properties").str.contains('"merged_into"', literal=True).fill_null(
-        False
-    )
-    is_merger = _says("merge", "manual") | tells_merger
+    mentions_merger = pl.col("properties").str.contains('"merged_into"', literal=True).fill_null(False)
+    is_merger = _says("merge", "manual") | (pl.col("is_record") & mentions_merger)
     is_conversion = _says("lead_converted") | (pl.col("is_record") & (pl.col("object") == "lead").fill_null(False))
-    return (
-        rows.filter(names_several | is_merger)
-        .with_columns(
-            kind=_kind(identity),
-            is_conversion=is_conversion & pl.col("crm_lead_id").is_not_null() & pl.col("crm_contact_id").is_not_null(),
-            merged_into=pl.when(is_merger).then("properties").str.json_path_match("$.merged_into"),
-            evidence_count=pl.lit(1, pl.Int64),
-        )
-        .with_columns(_merger(is_merger, identity))
+    speaking = rows.filter(names_several | is_merger).with_columns(
+        kind=_kind(identity),
+        is_conversion=is_conversion & pl.col("crm_lead_id").is_not_null() & pl.col("crm_contact_id").is_not_null(),
+        merged_into=pl.when(is_merger).then("properties").str.json_path_match("$.merged_into"),
+        evidence_count=pl.lit(1, pl.Int64),
     )
+    return _with_mergers(speaking, identity)
 
 
 def _says(*events: str) -> pl.Expr:
@@ -215,19 +212,24 @@ def _kind(identity: Identity) -> pl.Expr:
     )  # fmt: skip
 
 
-def _merger(is_merger: pl.Expr, identity: Identity) -> list[pl.Expr]:
-    """Namespace and both values of two records made one; null for any other row."""
+def _with_mergers(rows: pl.LazyFrame, identity: Identity) -> pl.LazyFrame:
+    """Rows with the namespace and both values of two records made one (`_MERGER`); null for any other row."""
     by_object = pl.col("object").replace_strict(RECORD_NAMESPACES, default=None, return_dtype=pl.String)
     by_identifier = [pl.when(pl.col(name).is_not_null()).then(pl.lit(name)) for name in identity.strong]
-    namespace = pl.coalesce(by_object, *by_identifier)
-    own = pl.coalesce(pl.when(namespace == name).then(name) for name in (*RECORD_NAMESPACES.values(), *identity.strong))
-    record_id = pl.when(by_object.is_not_null()).then("record_id")
-    is_told = pl.col("merged_into").is_not_null()
-    source = pl.when(is_told).then(pl.coalesce(own, record_id)).when(_says("merge")).then(record_id)
-    target = pl.when(is_told).then("merged_into").when(_says("merge")).then(own)
-    is_pair = is_merger & source.is_not_null() & target.is_not_null() & (source != target) & (target != "")
-    ends = zip(_MERGER, (namespace, source, target), strict=True)
-    return [pl.when(is_pair).then(end).alias(name) for name, end in ends]
+    namespaces = dict.fromkeys((*RECORD_NAMESPACES.values(), *identity.strong))
+    own = pl.coalesce(pl.when(pl.col("merger_namespace") == name).then(name) for name in namespaces)
+    is_told, is_merge = pl.col("merged_into").is_not_null(), _says("merge")
+    named, into = pl.col("merger_from"), pl.col("merger_to")
+    is_pair = named.is_not_null() & into.is_not_null() & (named != into) & (into != "")
+    return (
+        rows.with_columns(merger_namespace=pl.coalesce(by_object, *by_identifier))
+        .with_columns(own=own, record=pl.when(by_object.is_not_null()).then("record_id"))
+        .with_columns(
+            merger_from=pl.when(is_told).then(pl.coalesce("own", "record")).when(is_merge).then("record"),
+            merger_to=pl.when(is_told).then("merged_into").when(is_merge).then("own"),
+        )
+        .with_columns(pl.when(is_pair).then(name).alias(name) for name in _MERGER)
+    )
 
 
 def _stars(tied: pl.LazyFrame, order: tuple[str, ...]) -> pl.LazyFrame:

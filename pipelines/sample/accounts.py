@@ -35,7 +35,7 @@ def with_registration(rng: np.random.Generator, visits: pl.DataFrame, people: Pe
 
 
 def with_logins(rng: np.random.Generator, visits: pl.DataFrame) -> pl.DataFrame:
-    """Adds has_account, remembered (logged in from the start), login (logs in on the way) and guest (an order without).
+    """Adds has_account, has_ordered (before this visit), remembered (logged in from the start), login (on the way), guest (orders without).
 
     In: visits with registers_here, sorted by person and time.
     """
@@ -45,7 +45,10 @@ def with_logins(rng: np.random.Generator, visits: pl.DataFrame) -> pl.DataFrame:
     seen_here = (pl.col("entered").cast(pl.Int64).cum_sum() - pl.col("entered")).over("person", "slot") > 0
     return (
         visits.with_columns(coins)
-        .with_columns(has_account=pl.col("registers_here").cast(pl.Int64).cum_sum().over("person") > 0)
+        .with_columns(
+            has_account=pl.col("registers_here").cast(pl.Int64).cum_sum().over("person") > 0,
+            has_ordered=(pl.col("order").cast(pl.Int64).cum_sum() - pl.col("order")).over("person") > 0,
+        )
         .with_columns(entered=entered)
         .with_columns(
             remembered=pl.col("has_account") & ~pl.col("registers_here") & seen_here & (pl.col("cookie_coin") < 0.75)

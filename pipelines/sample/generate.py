@@ -153,7 +153,7 @@ def _write_web(spool: Spool, folder: Path, *, seed: int, period: Period) -> list
             rng = generator(seed, FILES_STREAM, len(books))
             lines, broken = with_broken_lines(rng, call_lines(piece, period=period), at_least=0 if books else 2)
             name = f"web_{day}.ndjson.gz" if part == 0 else f"web_{day}_{part + 1}.ndjson.gz"
-            lines.write_csv(folder / name, include_header=False, quote_style="never", compression="gzip", compression_level=3)
+            lines.write_csv(folder / name, include_header=False, quote_style="never", compression="gzip", compression_level=1)
             books.append({"file": f"web/{name}", "rows": lines.height, **_counts(piece), **broken})
     return books
 

@@ -104,7 +104,7 @@ def _roam(rng: np.random.Generator, calls: Calls, table: dict[str, Array], is_bu
     key = rng.integers(*ROAMING, len(viewing)) & ~1
     calls.add(viewing, Kind.PAGE, key, FIRST_PRODUCT_PAGE + product)
     calls.add(viewing, Kind.PRODUCT_VIEWED, key + 1, FIRST_PRODUCT_PAGE + product, product=product)
-    reviewing = everyone[table["review"] & table["has_account"] & ~table["registers_here"]]
+    reviewing = everyone[table["review"] & table["has_ordered"]]
     calls.add(reviewing, Kind.REVIEW, ROAMING[1] - 1, PAGE["/account/orders"], product=table["main_1"][reviewing])
 
 

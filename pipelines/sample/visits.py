@@ -81,7 +81,7 @@ def with_plans(rng: np.random.Generator, visits: pl.DataFrame, people: People, *
         "shows_cart": basket["shows_cart"] | till["checkout"],
         "form": stays & ~business & (chances[0] < 0.012),
         "demo": stays & business & (chances[1] < 0.30),
-        "review": stays & (chances[2] < 0.10),
+        "review": stays & (chances[2] < 0.22),
     }
     columns = [pl.Series(name, values) for name, values in plans.items() if name != "has_cart"]
     return visits.select("person", "at", "slot", "traffic").with_columns(columns)

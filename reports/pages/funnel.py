@@ -142,7 +142,7 @@ def steps_figure(counts: FunnelCounts) -> Figure:
     return Figure(
         "steps",
         steps_sentence(counts),
-        f"Bars show the share of all {counts.units} who entered that reached each step; hatched is what was lost since the step before; "
+        f"Bars show the share of all {counts.units} that reached each step; hatched is what was lost since the step before; "
         "the thin line is the 95% interval.",
         rate_bars(rows) if rows.height else None,
         table(
@@ -203,7 +203,7 @@ def standing_figure(counts: FunnelCounts) -> Figure:
 
 def certainty(counts: FunnelCounts) -> Tiles:
     """Matured, so far and projected, kept apart."""
-    over = f"whose {duration(counts.window.total_seconds())} are over" if counts.window else "whose window is over"
+    over = f"whose {duration(counts.window.total_seconds())} have passed" if counts.window else "whose window is over"
     tiles = []
     if counts.window:
         tiles.append(rate_tile(f"Matured: {counts.units} {over}", counts.matured, "final"))
@@ -458,6 +458,7 @@ def daily_figure(counts: FunnelCounts, view: View) -> Figure:
                     list(zip(days, notes, rows.select("entrants", "converted").rows(), strict=True))
                 )
             ],
+            most=DAYS_DRAWN,
         ),
         funnel_query("funnel_daily", counts),
     )
@@ -465,21 +466,17 @@ def daily_figure(counts: FunnelCounts, view: View) -> Figure:
 
 def daily_sentence(counts: FunnelCounts, rows: pl.DataFrame) -> str:
     """How many of the days can be judged."""
-    done = rows.filter("is_mature")
+    growing = rows.filter(~pl.col("is_mature"))
     if rows.is_empty():
         return "Nobody has entered yet"
-    if done.is_empty():
-        return (
-            "No day can be judged yet: every window still runs"
-            if counts.window
-            else "Without a window no day is ever complete"
-        )
-    if done.height == rows.height:
+    if not counts.window:
+        return "Without a time limit the share of a day can always grow"
+    if growing.is_empty():
         return f"All {plural(rows.height, 'day')} are complete"
-    last = single(done, pl.col("entry_day").max())
-    return (
-        f"Days up to {day(last)} are complete; the {plural(rows.height - done.height, 'day')} after that can still grow"
-    )
+    if growing.height == rows.height:
+        return "No day can be judged yet: every window still runs"
+    first = single(growing, pl.col("entry_day").min())
+    return f"Days before {day(first)} are complete; {plural(growing.height, 'day')} from then on can still grow"
 
 
 # ---------------------------------------------------------------- definition

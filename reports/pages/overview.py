@@ -1,6 +1,7 @@
 """Overview: what happened, in ten seconds: headline figures, findings, the stages, the trend, the channels."""
 
 from datetime import date
+from math import sqrt
 
 import polars as pl
 
@@ -13,7 +14,7 @@ from reports.rates import Rate, with_interval
 from reports.tables import cells, numbers, rate_cells, rate_columns, table, texts
 from reports.view import PERIOD_DAYS, Period, View
 from reports.words import amount, change, count, day, money, name, percent, plural, quoted, sentence, share, short_day
-from transforms.statistics import FEW
+from transforms.statistics import FEW, Z95
 
 DAYS_SHOWN_SINGLY = 98
 NOT_KNOWN = "(not known)"
@@ -65,7 +66,7 @@ def period_before(view: View) -> Period | None:
 
 
 def heading(view: View) -> str:
-    """What happened to conversions, in one short sentence."""
+    """What happened to conversions, in one short sentence; they rise or fall only by more than counts vary by chance."""
     if view.period is None or view.table("mart.sessions_daily").is_empty():
         return "Nothing has come in yet"
     now = totals(view, view.period)["converted_sessions"]
@@ -74,7 +75,7 @@ def heading(view: View) -> str:
     if before is None:
         return number
     then = totals(view, before)["converted_sessions"]
-    if then < FEW or abs(now - then) < 0.02 * then:
+    if then < FEW or abs(now - then) <= Z95 * sqrt(now + then):
         return f"{number}, {count(then)} in the {PERIOD_DAYS} days before"
     return f"Conversions {'rose' if now > then else 'fell'} {change(now, then)[1:]} to {count(now)}"
 

@@ -132,3 +132,13 @@ def test_a_funnel_that_nobody_entered_is_counted_as_nothing():
     assert funnel.entered == 0
     assert funnel.arrivals.quartiles == (None, None, None)
     assert funnel.legs.is_empty()
+
+
+def test_a_session_that_ended_is_no_longer_expected_to_convert():
+    ended = [entrant(number, days_ago=1, hours=()) for number in range(3)]
+    entrants = [one | {"closes_at": one["entered_at"] + timedelta(minutes=40), "status": "dropped"} for one in ended]
+    entrants += [entrant(10, days_ago=1, hours=(1.0, 2.0))]
+
+    funnel = counted(entrants, unit="session")
+
+    assert funnel.arrivals.projected.value == pytest.approx(0.25)

