@@ -116,6 +116,16 @@ def test_stages_of_one_instant_follow_each_other():
     assert (found["reached"], found["median_seconds"]) == (1, 0)
 
 
+def test_a_bare_date_that_follows_a_timed_entry_took_no_time():
+    walk = entries(ann=[("awareness", 0.5), ("consideration", 0)])
+
+    found = first_pair(stage_conversion(walk, journey=journey(), horizon=day(60)))
+    move = stage_transitions(walk, journey=journey()).filter(pl.col("direction").is_not_null()).collect()
+
+    assert (found["reached"], found["median_seconds"]) == (1, 0)
+    assert move["median_seconds"].to_list() == [0]
+
+
 def test_a_range_takes_the_first_entry_inside_of_it():
     walk = entries(ann=[("awareness", 0), ("purchase", 1), ("awareness", 10), ("consideration", 12)])
 

@@ -1,0 +1,660 @@
+"""The SQL of the product, run on small tables: every macro, view, check and example, and the rules that matter one by one."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from pipelines.warehouse import SCHEMAS, Connection, create, create_macros_and_views, insert, sql_files, view_comments
+from transforms.contracts import TABLES
+from transforms.statistics import exported, wilson
+
+ROOT = Path(__file__).resolve().parents[1]
+DAY_0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
+VIEWS = sql_files("mart")
+CHECKS = sql_files("checks")
+EXAMPLES = sql_files("examples")
+
+Row = dict[str, Any]
+
+
+def day(number: float) -> datetime:
+    return DAY_0 + timedelta(days=number)
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Iterator[Connection]:
+    """All tables, macros and views, without rows."""
+    with duckdb.connect() as opened:
+        opened.execute("SET TimeZone = 'UTC'")
+        for schema in SCHEMAS:
+            opened.execute(f"CREATE SCHEMA {schema}")
+        for table in TABLES.values():
+            create(opened, table)
+        create_macros_and_views(opened)
+        yield opened
+
+
+@pytest.fixture
+def connection(warehouse: Connection) -> Iterator[Connection]:
+    """The empty warehouse; what a test does to it is taken back."""
+    warehouse.execute("BEGIN TRANSACTION")
+    yield warehouse
+    warehouse.execute("ROLLBACK")
+
+
+def put(connection: Connection, name: str, *rows: Row) -> None:
+    """Add rows to a table; columns that are not named are null."""
+    table = TABLES[name]
+    given = {column for row in rows for column in row}
+    schema = {column: dtype for column, dtype in table.schema.items() if column in given}
+    insert(connection, table, table.conform(pl.LazyFrame(list(rows), schema=schema)).collect())
+
+
+def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
+    return connection.sql(query).fetchall()
+
+
+def check(connection: Connection, name: str) -> list[tuple[Any, ...]]:
+    """The offending rows that a check finds."""
+    return rows(connection, (ROOT / "sql" / "checks" / f"{name}.sql").read_text())
+
+
+# ---------------------------------------------------------------- small tables
+
+
+def define(connection: Connection, *, optional: tuple[int, ...] = (), steps: int = 3, **settings: Any) -> None:
+    """A funnel 'buy' of some steps, window 14 days, horizon on day 30."""
+    common = {"funnel": "buy", "unit": "customer", "step_order": "ordered", "attempt": "best", "horizon": day(30)}
+    common |= {"window_seconds": 14 * 86_400, **settings}
+    put(
+        connection,
+        "core.funnel_definitions",
+        *({**common, "step_number": n, "step_name": f"step {n}", "is_optional": n in optional} for n in range(1, steps + 1)),
+    )
+
+
+def attempt(unit: str, entered: float, *times: float | None, status: str = "dropped", **flags: Any) -> Row:
+    """One counted attempt; `times` are the days of the steps after the first, None for a skipped one."""
+    steps = [entered, *times]
+    return {
+        "funnel": "buy",
+        "unit_id": unit,
+        "customer_id": unit,
+        "entered_at": day(entered),
+        "entry_day": day(entered).date(),
+        "entry_source": "web",
+        "entry_event_id": f"{unit}@{entered}",
+        "step_times": [None if at is None else day(at) for at in steps],
+        "depth": max(n for n, at in enumerate(steps, start=1) if at is not None),
+        "status": status,
+        "closes_at": day(entered + 14),
+        **dict.fromkeys(("is_first", "is_best", "is_first_of_day", "is_best_of_day", "is_counted"), True),
+        **flags,
+    }
+
+
+def session(number: int, customer: str, started: datetime, **columns: Any) -> Row:
+    common = {"session_id": f"s{number}", "customer_id": customer, "session_number": 1, "started_at": started}
+    return {**common, "ended_at": started, "event_count": 1, "is_bounce": True, "is_converted": False, **columns}
+
+
+def event(customer: str, number: int, at: float, **columns: Any) -> Row:
+    return {
+        "customer_id": customer,
+        "event_number": number,
+        "source": "web",
+        "event_id": f"{customer}{number}",
+        "event": "page_view",
+        "occurred_at": day(at),
+        "is_active": True,
+        "is_counted": True,
+        "is_conversion": False,
+        "is_bot": False,
+        "is_internal": False,
+        **columns,
+    }
+
+
+def customer(name: str, **columns: Any) -> Row:
+    return {"customer_id": name, "event_count": 1, "is_lead": False, "visitor_count": 1, "purchase_count": 0, **columns}
+
+
+def fill(connection: Connection) -> None:
+    """A small, sound warehouse: Ann buys on her second visit, Bob looks around."""
+    for name, value in (("time_zone", "Europe/Berlin"), ("currency", "EUR")):
+        put(connection, "ops.settings", {"name": name, "value": value})
+    put(
+        connection,
+        "core.customers",
+        customer("ann", is_lead=True, first_purchase_at=day(2), purchase_count=1, current_stage="purchase", event_count=2),
+        customer("bob", current_stage="awareness"),
+    )
+    put(
+        connection,
+        "core.events",
+        event("ann", 1, 0, session_id="s1", stage="awareness", touchpoint="blog", channel="Email"),
+        event(
+            "ann", 2, 2, session_id="s2", stage="purchase", touchpoint="order", channel="Direct", event="order_placed",
+            is_conversion=True, value_minor=1999, currency="EUR",
+        ),
+        event("bob", 1, 1, session_id="s3", stage="awareness", touchpoint="blog", channel="Email"),
+    )  # fmt: skip
+    put(
+        connection,
+        "core.sessions",
+        session(1, "ann", day(0), channel="Email", entry_path="/blog"),
+        session(2, "ann", day(2), channel="Direct", session_number=2, is_converted=True, revenue_minor=1999, currency="EUR"),
+        session(3, "bob", day(1), channel="Email", entry_path="/blog"),
+    )
+    put(
+        connection,
+        "core.stage_entries",
+        {"customer_id": "ann", "entry_number": 1, "stage": "awareness", "stage_number": 1, "entered_at": day(0),
+         "left_at": day(2), "direction": "forward", "is_first": True},
+        {"customer_id": "ann", "entry_number": 2, "stage": "purchase", "stage_number": 2, "entered_at": day(2),
+         "from_stage": "awareness", "direction": "forward", "is_first": True},
+        {"customer_id": "bob", "entry_number": 1, "stage": "awareness", "stage_number": 1, "entered_at": day(1),
+         "direction": "forward", "is_first": True},
+    )  # fmt: skip
+    define(connection)
+    put(
+        connection,
+        "mart.funnel_entrants",
+        attempt("ann", 0, 1, 2, status="converted"),
+        attempt("bob", 1, status="dropped"),
+    )
+    put(
+        connection,
+        "mart.attribution",
+        {"customer_id": "ann", "conversion_source": "web", "conversion_event_id": "ann2", "converted_at": day(2),
+         "value_minor": 1999, "currency": "EUR", "model": "first", "touch_number": 1, "channel": "Email",
+         "credit_ppm": 1_000_000},
+    )  # fmt: skip
+    put(
+        connection,
+        "ops.balances",
+        {"file_id": "f", "source": "web", "path": "web/a.csv", "rows_in": 4, "loaded": 3, "duplicate": 1,
+         "conflict": 0, "superseded": 0, "quarantined": 0, "suppressed": 0, "blank": 0},
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- everything runs
+
+
+@pytest.mark.parametrize("path", VIEWS, ids=lambda path: path.stem)
+def test_a_view_runs_and_says_what_each_of_its_columns_is(connection, path):
+    fill(connection)
+
+    sentence, columns = view_comments(path.read_text())
+
+    found = connection.sql(f"FROM mart.{path.stem}").pl()
+    assert path.read_text().startswith(f"-- mart.{path.stem}: ")
+    assert list(columns) == found.columns
+    assert sentence
+    assert found.height > 0 or path.stem in ("unmapped_events", "funnel_breakdown")
+
+
+@pytest.mark.parametrize("path", VIEWS, ids=lambda path: path.stem)
+def test_a_view_of_an_empty_warehouse_is_empty(connection, path):
+    assert rows(connection, f"FROM mart.{path.stem}") == []
+
+
+@pytest.mark.parametrize("path", CHECKS, ids=lambda path: "/".join(path.parts[-3:]))
+def test_a_check_finds_nothing_in_a_sound_warehouse(connection, path):
+    fill(connection)
+
+    assert rows(connection, path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", CHECKS, ids=lambda path: "/".join(path.parts[-3:]))
+def test_a_check_says_what_it_finds_and_lies_under_a_known_table(path):
+    schema, table = path.parts[-3:-1]
+
+    assert path.read_text().startswith(("-- Finds ", "-- Warns "))
+    assert f"{schema}.{table}" in TABLES or (ROOT / "sql" / schema / f"{table}.sql").exists()
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_answers_its_question(connection, path):
+    fill(connection)
+
+    connection.sql(path.read_text()).fetchall()
+
+    assert path.read_text().splitlines()[0].rstrip(")").endswith(("?", ".", "list."))
+
+
+# ---------------------------------------------------------------- macros
+
+
+def test_a_rate_of_nothing_is_null(connection):
+    assert rows(connection, "SELECT rate(1, 4), rate(1, 0)") == [(0.25, None)]
+
+
+@pytest.mark.parametrize(("reached", "entered"), [(3, 10), (0, 20), (20, 20), (300, 1000), (1, 0)])
+def test_wilson_in_sql_is_wilson_in_polars(connection, reached, entered):
+    low, high = wilson(pl.lit(reached), pl.lit(entered))
+
+    found = rows(connection, f"SELECT wilson_low({reached}, {entered}), wilson_high({reached}, {entered})")
+
+    assert found == pl.select(low=exported(low), high=exported(high)).rows()
+
+
+def test_units_that_are_each_a_customer_count_in_full(connection):
+    assert rows(connection, "SELECT effective_size(3, 10, 10, 3, 3, 10)") == [(10,)]
+
+
+def test_repeats_of_a_customer_are_worth_what_a_ratio_estimator_says(connection):
+    per_customer = [(2, 4), (0, 4), (1, 1), (3, 3)]
+    p = 6 / 12
+    variance = 4 / 3 * sum((y - p * x) ** 2 for y, x in per_customer) / 12**2
+    yy, xy, xx = (sum(f(y, x) for y, x in per_customer) for f in (lambda y, x: y * y, lambda y, x: x * y, lambda y, x: x * x))
+
+    found = rows(connection, f"SELECT effective_size(6, 12, 4, {yy}, {xy}, {xx})")[0][0]
+
+    assert found == pytest.approx(p * (1 - p) / variance)
+
+
+def test_when_everybody_always_converts_customers_are_what_counts(connection):
+    assert rows(connection, "SELECT effective_size(12, 12, 4, 40, 40, 40)") == [(4,)]
+
+
+def funnel(connection: Connection, first: int, last: int, columns: str = "reached") -> list[Any]:
+    query = f"SELECT {columns} FROM funnel('buy', DATE '{day(first).date()}', DATE '{day(last).date()}')"
+    found = rows(connection, query)
+    return [row[0] for row in found] if columns == "reached" else found
+
+
+def test_the_funnel_of_a_range_counts_the_entries_of_its_days(connection):
+    define(connection)
+    put(
+        connection,
+        "mart.funnel_entrants",
+        attempt("ann", 0, 1, 2, status="converted"),
+        attempt("bob", 3, 4),
+        attempt("eve", 9),
+    )
+
+    assert funnel(connection, 0, 3) == [2, 2, 1]
+    assert funnel(connection, 3, 9) == [2, 1, 0]
+
+
+def test_the_funnel_of_a_range_takes_the_deepest_best_of_a_day(connection):
+    define(connection)
+    put(
+        connection,
+        "mart.funnel_entrants",
+        attempt("ann", 0, 1, is_best=False, is_counted=False),
+        attempt("ann", 5, 6, 7, status="converted", is_first=False),
+    )
+
+    assert funnel(connection, 0, 9) == [1, 1, 1]
+    assert funnel(connection, 0, 4) == [1, 1, 0]
+
+
+def test_equally_deep_attempts_are_decided_by_optional_steps_and_then_by_the_earlier_entry(connection):
+    define(connection, optional=(2,))
+    put(
+        connection,
+        "mart.funnel_entrants",
+        attempt("ann", 0, None, 2, status="converted", is_best=False, is_counted=False),
+        attempt("ann", 5, 6, 7, status="converted", is_first=False),
+    )
+
+    assert funnel(connection, 0, 9) == [1, 1, 1]
+
+
+def test_the_funnel_of_first_attempts_takes_the_first_of_the_range(connection):
+    define(connection, attempt="first")
+    put(
+        connection,
+        "mart.funnel_entrants",
+        attempt("ann", 0),
+        attempt("ann", 5, 6, 7, status="converted", is_first=False, is_counted=False),
+    )
+
+    assert funnel(connection, 0, 9) == [1, 0, 0]
+    assert funnel(connection, 5, 9) == [1, 1, 1]
+
+
+def test_the_funnel_of_all_attempts_counts_each(connection):
+    define(connection, attempt="all")
+    put(
+        connection,
+        "mart.funnel_entrants",
+        attempt("ann", 0),
+        attempt("ann", 5, 6, 7, status="converted", is_first=False),
+    )
+
+    assert funnel(connection, 0, 9) == [2, 1, 1]
+
+
+def test_the_funnel_macro_over_everything_equals_the_view(connection):
+    define(connection, optional=(2,))
+    put(
+        connection,
+        "mart.funnel_entrants",
+        attempt("ann", 0, None, 2, status="converted"),
+        attempt("bob", 1, 2, status="open"),
+        attempt("eve", 1, status="excluded"),
+    )
+    columns = "step_number, reached, reached_before, step_rate, total_rate, total_rate_low, total_rate_high, dropped, open, excluded"
+
+    assert funnel(connection, 0, 30, columns) == rows(connection, f"SELECT {columns} FROM mart.funnel_steps")
+
+
+def test_a_funnel_without_entries_shows_its_steps_with_zero(connection):
+    define(connection)
+
+    assert funnel(connection, 0, 9) == [0, 0, 0]
+
+
+def test_retention_is_pooled_and_not_averaged(connection):
+    monday = date(2026, 1, 5)
+    put(
+        connection,
+        "mart.retention",
+        {"cohort_week": monday, "week_number": 1, "cohort_size": 4, "returned": 0},
+        {"cohort_week": monday + timedelta(days=7), "week_number": 1, "cohort_size": 100, "returned": 25},
+        {"cohort_week": monday + timedelta(days=14), "week_number": 1, "cohort_size": 50, "returned": None},
+    )
+
+    found = rows(connection, "SELECT cohorts, returned, cohort_size, round(retention_rate, 4) FROM retention(DATE '2026-01-01', DATE '2026-12-31')")
+
+    assert found == [(2, 25, 104, 0.2404)]
+
+
+# ---------------------------------------------------------------- funnel views
+
+
+def test_a_step_that_nobody_reached_is_shown_with_zero(connection):
+    define(connection)
+    put(connection, "mart.funnel_entrants", attempt("ann", 0, 1))
+
+    assert rows(connection, "SELECT step_number, reached, reached_before, step_rate, total_rate FROM mart.funnel_steps") == [
+        (1, 1, None, None, 1.0),
+        (2, 1, 1, 1.0, 1.0),
+        (3, 0, 1, 0.0, 0.0),
+    ]
+
+
+def test_the_rate_after_an_optional_step_is_against_the_last_mandatory_one(connection):
+    define(connection, optional=(2,))
+    put(connection, "mart.funnel_entrants", attempt("ann", 0, None, 2, status="converted"), attempt("bob", 0, 1, 2, status="converted"))
+
+    assert rows(connection, "SELECT reached, reached_before FROM mart.funnel_steps") == [(2, None), (1, 2), (2, 2)]
+
+
+def test_in_any_order_the_depth_says_how_many_steps_were_done(connection):
+    define(connection, step_order="any")
+    put(connection, "mart.funnel_entrants", attempt("ann", 0, None, 1, depth=2))
+
+    assert rows(connection, "SELECT reached FROM mart.funnel_steps") == [(1,), (1,), (0,)]
+
+
+def test_only_counted_attempts_are_in_a_period(connection):
+    define(connection)
+    put(
+        connection,
+        "mart.funnel_entrants",
+        attempt("ann", 0, is_best=False, is_counted=False),
+        attempt("ann", 5, 6, is_first=False),
+    )
+
+    assert rows(connection, "SELECT reached FROM mart.funnel_steps") == [(1,), (1,), (0,)]
+
+
+def test_matured_and_so_far_are_of_first_attempts(connection):
+    define(connection)
+    put(
+        connection,
+        "mart.funnel_entrants",
+        attempt("ann", 0, is_best=False, is_counted=False),
+        attempt("ann", 5, 6, 7, status="converted", is_first=False),
+        attempt("bob", 16, 17, 18, status="converted"),
+        attempt("eve", 17, status="open"),
+    )
+
+    found = rows(connection, "SELECT reached, so_far_reached, so_far_entered, matured_reached, matured_entered FROM mart.funnel_steps")
+
+    assert found[-1] == (2, 1, 3, 1, 2)
+
+
+def test_without_a_window_nothing_is_matured(connection):
+    define(connection, window_seconds=None)
+    put(connection, "mart.funnel_entrants", attempt("ann", 0, closes_at=None))
+
+    assert rows(connection, "SELECT DISTINCT matured_entered, matured_rate FROM mart.funnel_steps") == [(None, None)]
+
+
+def test_whoever_stops_is_counted_where_they_stand(connection):
+    define(connection)
+    put(
+        connection,
+        "mart.funnel_entrants",
+        attempt("ann", 0, 1, status="dropped"),
+        attempt("bob", 0, 1, status="open"),
+        attempt("eve", 0, status="excluded"),
+        attempt("joe", 0, 1, 2, status="converted"),
+    )
+
+    assert rows(connection, "SELECT dropped, open, excluded FROM mart.funnel_steps") == [(0, 0, 1), (1, 1, 0), (0, 0, 0)]
+
+
+def test_the_median_of_converters_is_the_nearest_rank_of_first_attempts(connection):
+    define(connection, steps=2)
+    put(connection, "mart.funnel_entrants", *(attempt(f"c{n}", 0, n, status="converted") for n in (1, 2, 3, 9)), attempt("x", 0))
+
+    found = rows(connection, "SELECT median_seconds_of_converters FROM mart.funnel_steps WHERE step_number = 2")
+
+    assert found == [(2 * 86_400,)]
+
+
+def test_sessions_of_one_customer_widen_the_interval(connection):
+    define(connection, steps=2, unit="session")
+    put(
+        connection,
+        "mart.funnel_entrants",
+        *(attempt(f"s{n}", n, n, status="converted", customer_id="ann") for n in range(10)),
+        *(attempt(f"s{n}", n, customer_id=f"c{n}") for n in range(10, 20)),
+    )
+
+    low, high = rows(connection, "SELECT total_rate_low, total_rate_high FROM mart.funnel_steps WHERE step_number = 2")[0]
+
+    plain_low, plain_high = rows(connection, "SELECT wilson_low(10, 20), wilson_high(10, 20)")[0]
+    assert low < plain_low
+    assert high > plain_high
+
+
+def test_a_day_counts_the_best_of_its_entries_and_days_without_any_are_shown(connection):
+    put(connection, "ops.settings", {"name": "time_zone", "value": "UTC"})
+    define(connection, horizon=day(2))
+    put(
+        connection,
+        "mart.funnel_entrants",
+        attempt("ann", 0, 1, 1.5, status="converted"),
+        attempt("ann", 1, 1.1, 1.5, status="converted", is_first=False, is_best=False, is_counted=False),
+    )
+
+    assert rows(connection, "SELECT entry_day, entrants, converted FROM mart.funnel_daily") == [
+        (date(2026, 1, 1), 1, 1),
+        (date(2026, 1, 2), 1, 1),
+        (date(2026, 1, 3), 0, 0),
+    ]
+
+
+def test_a_day_is_mature_when_it_is_over_and_its_windows_have_closed(connection):
+    put(connection, "ops.settings", {"name": "time_zone", "value": "UTC"})
+    define(connection, horizon=day(15))
+    put(connection, "mart.funnel_entrants", attempt("ann", 0), attempt("bob", 2), attempt("eve", 15))
+
+    found = rows(connection, "SELECT entry_day, is_mature FROM mart.funnel_daily WHERE entrants > 0")
+
+    assert [mature for _, mature in found] == [True, False, False]
+
+
+def test_a_breakdown_counts_each_group_by_itself(connection):
+    define(connection, steps=2)
+    flags = ("is_first", "is_best", "is_first_of_day", "is_best_of_day")
+    for who, value, times, counted in (("ann", "Email", (1,), True), ("bob", "Direct", (), True), ("eve", "Email", (), False)):
+        member = {key: cell for key, cell in attempt(who, 0, *times).items() if key != "customer_id" and key not in flags}
+        put(connection, "mart.funnel_entrant_groups", {**member, "breakdown": "channel", "value": value, "is_counted": counted})
+
+    assert rows(connection, "SELECT value, step_number, reached, first_reached FROM mart.funnel_breakdown") == [
+        ("Direct", 1, 1, 1),
+        ("Direct", 2, 0, 1),
+        ("Email", 1, 1, 1),
+        ("Email", 2, 1, 1),
+    ]
+
+
+# ---------------------------------------------------------------- other views
+
+
+def test_stage_reach_has_both_denominators(connection):
+    fill(connection)
+
+    found = rows(connection, "SELECT stage, customers, of_customers, leads, of_leads, customers_now FROM mart.stage_reach")
+
+    assert found == [("awareness", 2, 2, 1, 1, 1), ("purchase", 1, 2, 1, 1, 1)]
+
+
+def test_days_of_sessions_are_cut_in_the_report_time_zone(connection):
+    put(connection, "ops.settings", {"name": "time_zone", "value": "Europe/Berlin"})
+    put(connection, "core.sessions", session(1, "ann", datetime(2026, 1, 1, 23, 30, tzinfo=UTC)))
+
+    assert rows(connection, "SELECT day, sessions FROM mart.sessions_daily") == [(date(2026, 1, 2), 1)]
+
+
+def test_currencies_are_never_added(connection):
+    put(
+        connection,
+        "core.sessions",
+        session(1, "ann", day(0), channel="Email", is_converted=True, revenue_minor=100, currency="EUR"),
+        session(2, "bob", day(0), channel="Email", is_converted=True, revenue_minor=7, currency="JPY"),
+        session(3, "eve", day(0), channel="Email"),
+    )
+
+    found = rows(connection, "SELECT currency, sessions, revenue_minor FROM mart.sessions_daily")
+
+    assert found == [("EUR", 1, 100), ("JPY", 1, 7), (None, 1, None)]
+
+
+def test_a_channel_shows_revenue_in_the_report_currency_and_counts_the_rest(connection):
+    put(connection, "ops.settings", {"name": "currency", "value": "EUR"})
+    sale = {"is_conversion": True, "channel": "Sales call", "value_minor": 500}
+    put(
+        connection,
+        "core.events",
+        event("ann", 1, 0, currency="EUR", **sale),
+        event("bob", 1, 0, currency="USD", **sale),
+        event("eve", 1, 0, currency="EUR", is_counted=False, **{**sale, "channel": "Email"}),
+    )
+
+    found = rows(connection, "SELECT channel, sessions, conversions, revenue_minor, conversions_in_other_currencies FROM mart.channels")
+
+    assert found == [("Sales call", 0, 2, 500, 1)]
+
+
+def test_the_last_mapped_event_of_a_session_is_its_exit(connection):
+    put(connection, "core.sessions", session(1, "ann", day(0)), session(2, "bob", day(0), is_converted=True))
+    put(
+        connection,
+        "core.events",
+        event("ann", 1, 0, session_id="s1", stage="awareness", touchpoint="blog"),
+        event("ann", 2, 0.01, session_id="s1", stage="purchase", touchpoint="cart"),
+        event("ann", 3, 0.02, session_id="s1"),
+        event("bob", 1, 0, session_id="s2", stage="awareness", touchpoint="blog"),
+        event("bob", 2, 1, stage="awareness", touchpoint="blog"),
+    )
+
+    found = rows(connection, "SELECT touchpoint, events, customers, sessions, exits, converted_sessions FROM mart.touchpoints")
+
+    assert found == [("blog", 3, 2, 2, 1, 1), ("cart", 1, 1, 1, 1, 0)]
+
+
+def test_unmapped_events_have_their_share_of_all_counted_ones(connection):
+    put(
+        connection,
+        "core.events",
+        event("ann", 1, 0, stage="awareness"),
+        event("ann", 2, 1, event="scroll"),
+        event("ann", 3, 2, event="scroll", is_counted=False),
+    )
+
+    assert rows(connection, "SELECT event, events, of_events, share FROM mart.unmapped_events") == [("scroll", 1, 2, 0.5)]
+
+
+def test_data_quality_shows_events_with_and_without_robots(connection):
+    fill(connection)
+    put(connection, "core.events", event("bot", 1, 1, is_bot=True, is_counted=False))
+
+    found = rows(connection, "SELECT source, rows_in, loaded, duplicate, events, robot_events, counted_events FROM mart.data_quality")
+
+    assert found == [("web", 4, 3, 1, 4, 1, 3)]
+
+
+# ---------------------------------------------------------------- checks find what they look for
+
+OFFENCES = {
+    "core/events/event_keys_are_unique": ("core.events", event("ann", 9, 5, event_id="ann1", session_id="s1")),
+    "core/events/event_numbers_have_no_gaps": ("core.events", event("ann", 9, 5, session_id="s1")),
+    "core/events/counted_active_events_have_a_session": ("core.events", event("ann", 3, 5)),
+    "core/sessions/events_name_sessions_that_exist": ("core.events", event("ann", 3, 5, session_id="gone")),
+    "core/customers/keys_are_unique": ("core.customers", customer("ann")),
+    "core/customers/every_event_has_its_customer": ("core.events", event("zoe", 1, 5, session_id="s1")),
+    "core/customers/aliases_point_at_one_customer": ("core.customer_aliases", {"alias_id": "a", "customer_id": "gone"}),
+    "core/customer_segments/members_exist": ("core.customer_segments", {"segment": "x", "customer_id": "gone"}),
+    "core/sessions/keys_are_unique": ("core.sessions", session(1, "ann", day(0))),
+    "core/sessions/ends_after_it_starts": ("core.sessions", session(9, "ann", day(1), ended_at=day(0))),
+    "core/sessions/holds_its_active_events": ("core.sessions", session(9, "ann", day(1))),
+    "core/stage_entries/stages_alternate": (
+        "core.stage_entries",
+        {"customer_id": "ann", "entry_number": 3, "stage": "purchase", "entered_at": day(3), "from_stage": "purchase"},
+    ),
+    "core/stage_entries/entries_follow_each_other": (
+        "core.stage_entries",
+        {"customer_id": "bob", "entry_number": 2, "stage": "purchase", "entered_at": day(3), "from_stage": "awareness"},
+    ),
+    "mart/funnel_entrants/keys_are_unique": ("mart.funnel_entrants", attempt("bob", 1)),
+    "mart/funnel_entrants/depth_is_a_step_of_the_funnel": ("mart.funnel_entrants", attempt("eve", 1, depth=0)),
+    "mart/funnel_entrants/times_do_not_decrease": ("mart.funnel_entrants", attempt("eve", 1, 3, 2)),
+    "mart/funnel_entrants/a_unit_has_one_best_attempt": ("mart.funnel_entrants", attempt("bob", 2)),
+    "mart/attribution/credit_sums_to_one_million": (
+        "mart.attribution",
+        {"customer_id": "bob", "conversion_event_id": "x", "model": "first", "credit_ppm": 999_999},
+    ),
+    "mart/attribution/every_conversion_is_credited": ("core.events", event("bob", 2, 5, is_conversion=True)),
+    "mart/retention/returned_are_part_of_the_cohort": (
+        "mart.retention",
+        {"cohort_week": date(2026, 1, 5), "week_number": 1, "cohort_size": 1, "returned": 2},
+    ),
+    "mart/stage_conversion/reached_are_part_of_the_entered": ("mart.stage_conversion", {"entered": 1, "reached": 2}),
+    "mart/stage_transitions/whoever_enters_a_stage_leaves_or_stays": (
+        "mart.stage_transitions",
+        {"from_stage": "(start)", "to_stage": "awareness", "moves": 1},
+    ),
+    "ops/balances/books_balance": ("ops.balances", {"file_id": "g", "rows_in": 2, "loaded": 1}),
+}
+
+
+@pytest.mark.parametrize("name", OFFENCES)
+def test_a_check_finds_what_it_looks_for(connection, name):
+    fill(connection)
+    table, row = OFFENCES[name]
+
+    put(connection, table, row)
+
+    assert len(check(connection, name)) == 1
+
+
+def test_a_step_that_grows_is_found(connection):
+    define(connection)
+    put(connection, "mart.funnel_entrants", attempt("ann", 0, None, 2, status="converted", depth=3), attempt("bob", 0, depth=3))
+    connection.execute("CREATE OR REPLACE VIEW mart.funnel_steps AS SELECT 'buy' AS funnel, 2 AS step_number, 5 AS reached, 4 AS reached_before")
+
+    assert check(connection, "mart/funnel_steps/units_never_grow") == [("buy", 2, 5, 4)]
