@@ -16,20 +16,26 @@ def known_from(rng: np.random.Generator, visits: pl.DataFrame, people: People) -
     """
     visits = with_registration(rng, visits, people)
     makes_contact = pl.col("registers_here") | pl.col("order") | pl.col("form") | pl.col("demo")
-    return visits.filter(makes_contact).group_by("person").agg(contact_at=pl.col("at").min() + SYNC_DELAY).sort("person")
+    return (
+        visits.filter(makes_contact).group_by("person").agg(contact_at=pl.col("at").min() + SYNC_DELAY).sort("person")
+    )
 
 
 def with_registration(rng: np.random.Generator, visits: pl.DataFrame, people: People) -> pl.DataFrame:
     """Adds number (of the visit, per person) and registers_here: the first order of somebody who registers, or an early visit."""
     patience = pl.Series("patience", rng.geometric(0.35, people.count))
-    people_frame = pl.DataFrame({"person": np.arange(people.count), "registers": people.registers}).with_columns(patience)
+    people_frame = pl.DataFrame({"person": np.arange(people.count), "registers": people.registers}).with_columns(
+        patience
+    )
     ready = pl.col("registers") & (pl.col("order") | (pl.col("number") >= pl.col("patience")))
     return (
         visits.sort("person", "at", "slot")
         .with_columns(number=pl.int_range(1, pl.len() + 1).over("person"))
         .join(people_frame, on="person", how="left", maintain_order="left")
         .with_columns(is_ready=ready)
-        .with_columns(registers_here=pl.col("is_ready") & (pl.col("is_ready").cast(pl.Int64).cum_sum().over("person") == 1))
+        .with_columns(
+            registers_here=pl.col("is_ready") & (pl.col("is_ready").cast(pl.Int64).cum_sum().over("person") == 1)
+        )
         .drop("registers", "patience", "is_ready")
     )
 

@@ -200,7 +200,10 @@ AGENTS = (
     (MOBILE, f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_4 like Mac OS X) {_SAFARI} Mobile/15E148 Safari/604.1"),
     (MOBILE, f"Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) {_SAFARI} Mobile/15E148 Safari/604.1"),
     (MOBILE, f"Mozilla/5.0 (Linux; Android 10; K) {_CHROME} Chrome/136.0.0.0 Mobile Safari/537.36"),
-    (MOBILE, f"Mozilla/5.0 (Linux; Android 14; SM-S921B) {_CHROME} SamsungBrowser/27.0 Chrome/125.0.0.0 Mobile Safari/537.36"),
+    (
+        MOBILE,
+        f"Mozilla/5.0 (Linux; Android 14; SM-S921B) {_CHROME} SamsungBrowser/27.0 Chrome/125.0.0.0 Mobile Safari/537.36",
+    ),
     (DESKTOP, f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_CHROME} Chrome/136.0.0.0 Safari/537.36"),
     (DESKTOP, f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_CHROME} Chrome/136.0.0.0 Safari/537.36 Edg/136.0.0.0"),
     (DESKTOP, "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:138.0) Gecko/20100101 Firefox/138.0"),

@@ -47,7 +47,9 @@ class Period:
 
     def instants(self, at: pl.Expr) -> pl.Expr:
         """Milliseconds since the start as instants (UTC)."""
-        return (at + int(self.midnight.timestamp()) * SECOND).cast(pl.Datetime("ms", "UTC")).cast(pl.Datetime("us", "UTC"))
+        return (
+            (at + int(self.midnight.timestamp()) * SECOND).cast(pl.Datetime("ms", "UTC")).cast(pl.Datetime("us", "UTC"))
+        )
 
 
 def waking(at: Array, period: Period, rng: np.random.Generator) -> Array:

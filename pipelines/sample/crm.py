@@ -44,12 +44,20 @@ class Crm:
 
 
 def keep_records(
-    rng: np.random.Generator, people: People, *, contacts: pl.DataFrame, visits: pl.DataFrame, mails: pl.DataFrame, period: Period
+    rng: np.random.Generator,
+    people: People,
+    *,
+    contacts: pl.DataFrame,
+    visits: pl.DataFrame,
+    mails: pl.DataFrame,
+    period: Period,
 ) -> Crm:
     """Everything that follows from the visits of these persons. In: contacts (person, contact_at), visits with logins, mails."""
     known = _contacts(rng, people, contacts, visits)
     orders = visits.filter("order").join(known.select("person", "contact_at"), on="person").sort("person", "at", "slot")
-    tickets = _tickets(rng, orders, visits.join(known.select("person", "contact_at"), on="person").sort("person", "at", "slot"))
+    tickets = _tickets(
+        rng, orders, visits.join(known.select("person", "contact_at"), on="person").sort("person", "at", "slot")
+    )
     records = Crm(
         contacts=known,
         tickets=tickets,
@@ -78,7 +86,9 @@ def _contacts(rng: np.random.Generator, people: People, contacts: pl.DataFrame, 
     """person, account, at (created), contact_at, registered_at, first_order_at, has_phone."""
     registered = visits.filter("registers_here").select("person", registered_at=pl.col("at") + 15 * MINUTE)
     ordered = visits.filter("order").group_by("person").agg(first_order_at=pl.col("at").min() + 15 * MINUTE)
-    everybody = pl.DataFrame({"person": np.arange(people.count), "account": people.account, "has_phone": rng.random(people.count) < 0.5})
+    everybody = pl.DataFrame(
+        {"person": np.arange(people.count), "account": people.account, "has_phone": rng.random(people.count) < 0.5}
+    )
     return (
         contacts.join(everybody, on="person")
         .join(registered, on="person", how="left")
@@ -139,7 +149,9 @@ def _surveys(rng: np.random.Generator, orders: pl.DataFrame, tickets: pl.DataFra
     for survey, weights, share in ((1, CSAT_WEIGHTS, 0.35), (2, CES_WEIGHTS, 0.2)):
         asked = closed.filter(pl.Series(rng.random(closed.height) < share))
         score = 1 + choose(rng, weights, asked.height)
-        unhappy = pl.when((pl.col("category") == PAYMENT_TROUBLE) & (survey == 1)).then(pl.min_horizontal(pl.lit(2), "score"))
+        unhappy = pl.when((pl.col("category") == PAYMENT_TROUBLE) & (survey == 1)).then(
+            pl.min_horizontal(pl.lit(2), "score")
+        )
         answers.append(
             asked.with_columns(score=pl.Series(score)).select(
                 "person", survey=pl.lit(survey, pl.Int64), score=unhappy.otherwise("score").cast(pl.Int64),
@@ -160,12 +172,16 @@ def _subscriptions(rng: np.random.Generator, orders: pl.DataFrame, period: Perio
     for month in range(1, months + 1):
         coins = pl.DataFrame({"coin": rng.random(members.height), "early": rng.integers(0, 12 * DAY, members.height)})
         due = members.hstack(coins).with_columns(at=pl.col("began") + month * MONTH)
-        leaves = due.filter(pl.col("coin") < 0.075).with_columns(at=pl.col("at") - pl.col("early"), kind=pl.lit("cancelled"))
+        leaves = due.filter(pl.col("coin") < 0.075).with_columns(
+            at=pl.col("at") - pl.col("early"), kind=pl.lit("cancelled")
+        )
         lapses = due.filter(pl.col("coin").is_between(0.075, 0.095, closed="left")).with_columns(kind=pl.lit("expired"))
         stays = due.filter(pl.col("coin") >= 0.095)
         grows = stays.filter((pl.col("coin") > 0.97) & (pl.col("plan") == 0))
         upgrades = grows.with_columns(plan=pl.lit(1, pl.Int64), kind=pl.lit("upgraded"), at=pl.col("at") - HOUR)
-        members = stays.with_columns(plan=pl.when((pl.col("coin") > 0.97) | (pl.col("plan") == 1)).then(1).otherwise(0).cast(pl.Int64))
+        members = stays.with_columns(
+            plan=pl.when((pl.col("coin") > 0.97) | (pl.col("plan") == 1)).then(1).otherwise(0).cast(pl.Int64)
+        )
         renewals = members.with_columns(kind=pl.lit("renewed"))
         events += [frame.select("person", "plan", "kind", "at") for frame in (leaves, lapses, upgrades, renewals)]
         members = members.select("person", "began", "plan")
@@ -184,7 +200,9 @@ def _referrals(rng: np.random.Generator, orders: pl.DataFrame) -> pl.DataFrame:
 def _deals(rng: np.random.Generator, contacts: pl.DataFrame) -> pl.DataFrame:
     """One deal per company, led by its first contact: person, account, amount (whole euros), stage (number), at (entered)."""
     leads = contacts.sort("account", "contact_at", "person").group_by("account", maintain_order=True).first()
-    leads = leads.select("person", "account", amount=pl.Series(rng.integers(8, 240, leads.height) * 100), at="contact_at")
+    leads = leads.select(
+        "person", "account", amount=pl.Series(rng.integers(8, 240, leads.height) * 100), at="contact_at"
+    )
     alive = leads.filter(pl.Series(rng.random(leads.height) < 0.85))
     rows = []
     for stage, moves_on, days in ((0, 0.76, 2), (1, 0.70, 6), (2, 0.62, 8)):

@@ -83,7 +83,9 @@ def _contacts_on(contacts: pl.DataFrame, taken_at: int, period: Period) -> pl.Da
         customer_number=pl.when(pl.col("registered_at").is_not_null()).then(user_id_of("person")),
         first_name=first_name_of("person"),
         last_name=last_name_of("person"),
-        email=pl.when(pl.col("person") % 40 == 0).then(email_of("person").str.to_uppercase()).otherwise(email_of("person")),
+        email=pl.when(pl.col("person") % 40 == 0)
+        .then(email_of("person").str.to_uppercase())
+        .otherwise(email_of("person")),
         phone=pl.when("has_phone").then(phone_of("person").str.replace(r"^(\+49)(151)(\d{4})", "$1 $2 $3 ")),
         company_id=account_id_of("account"),
         lifecycle=pl.when(pl.col("first_order_at").is_not_null()).then(pl.lit("customer")).otherwise(pl.lit("lead")),
@@ -176,7 +178,9 @@ def _deals(deals: pl.DataFrame, period: Period) -> pl.DataFrame:
 def _mails_by_month(mails: pl.DataFrame, period: Period) -> list[tuple[str, pl.DataFrame]]:
     """What happened to mails, a file per month."""
     campaign = pl.when("is_cart").then(pl.lit("abandoned_cart")).otherwise(pl.lit("newsletter"))
-    mail = pl.concat_str(pl.lit("m-"), pl.col("person").cast(pl.String), pl.lit("-"), (pl.col("sent_at") // 1_000).cast(pl.String))
+    mail = pl.concat_str(
+        pl.lit("m-"), pl.col("person").cast(pl.String), pl.lit("-"), (pl.col("sent_at") // 1_000).cast(pl.String)
+    )
     rows = mails.sort("at", "person", "kind").select(
         event_id=pl.concat_str(mail, pl.lit("-"), "kind"),
         mail_id=mail,
@@ -186,5 +190,7 @@ def _mails_by_month(mails: pl.DataFrame, period: Period) -> list[tuple[str, pl.D
         type="kind",
         occurred_at=_time(period, "at"),
     )
-    by_month = rows.with_columns(month=pl.col("occurred_at").str.head(7)).partition_by("month", as_dict=True, maintain_order=True)
+    by_month = rows.with_columns(month=pl.col("occurred_at").str.head(7)).partition_by(
+        "month", as_dict=True, maintain_order=True
+    )
     return [(str(month), frame.drop("month")) for (month,), frame in by_month.items()]

@@ -53,7 +53,9 @@ class SampleSummary:
     stories: tuple[str, ...]
 
 
-def generate(workspace: Path, *, events: int, seed: int, days: int, stories: bool, start: date = START) -> SampleSummary:
+def generate(
+    workspace: Path, *, events: int, seed: int, days: int, stories: bool, start: date = START
+) -> SampleSummary:
     """Write about `events` rows to `<workspace>/landing` and what is true of them to `<workspace>/truth`.
 
     The same arguments give the same bytes. A landing folder of another sample is written anew; the files of the old
@@ -114,7 +116,11 @@ def _live(
         people = draw_people(rng, first=persons, count=count, period=period, stories=stories)
         visits, crm = _live_batch(rng, people, period=period, stories=stories)
         calls = lay_trail(
-            rng, visits.filter(pl.col("at") >= 0), is_business=people.is_business, period=period, first_order=100_000 + orders
+            rng,
+            visits.filter(pl.col("at") >= 0),
+            is_business=people.is_business,
+            period=period,
+            first_order=100_000 + orders,
         )
         sent = as_sent(rng, calls, people, seed=seed, batch=batch, period=period)
         spool.add(batch, sent)
@@ -153,7 +159,9 @@ def _write_web(spool: Spool, folder: Path, *, seed: int, period: Period) -> list
             rng = generator(seed, FILES_STREAM, len(books))
             lines, broken = with_broken_lines(rng, call_lines(piece, period=period), at_least=0 if books else 2)
             name = f"web_{day}.ndjson.gz" if part == 0 else f"web_{day}_{part + 1}.ndjson.gz"
-            lines.write_csv(folder / name, include_header=False, quote_style="never", compression="gzip", compression_level=1)
+            lines.write_csv(
+                folder / name, include_header=False, quote_style="never", compression="gzip", compression_level=1
+            )
             books.append({"file": f"web/{name}", "rows": lines.height, **_counts(piece), **broken})
     return books
 

@@ -67,7 +67,9 @@ def call_lines(calls: pl.DataFrame, *, period: Period) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def with_broken_lines(rng: np.random.Generator, lines: pl.DataFrame, *, at_least: int) -> tuple[pl.DataFrame, dict[str, int]]:
+def with_broken_lines(
+    rng: np.random.Generator, lines: pl.DataFrame, *, at_least: int
+) -> tuple[pl.DataFrame, dict[str, int]]:
     """The lines with a few broken ones behind their sound twins, and how many of each kind.
 
     Cut in transmission (no end), or sent by an old tracker that gives no time at all (under a message id of its own).
@@ -77,9 +79,12 @@ def with_broken_lines(rng: np.random.Generator, lines: pl.DataFrame, *, at_least
     places = pl.Series("place", np.arange(size))
     sound = lines.with_columns(places, rank=pl.lit(0))
     cut_at = rng.integers(0, max(size, 1), cut)
-    short = sound[cut_at].with_columns(line=pl.col("line").str.head(pl.Series(rng.integers(30, 200, cut))), rank=pl.lit(1))
+    short = sound[cut_at].with_columns(
+        line=pl.col("line").str.head(pl.Series(rng.integers(30, 200, cut))), rank=pl.lit(1)
+    )
     old = sound[rng.integers(0, max(size, 1), timeless)].with_columns(
-        line=pl.col("line").str.replace_all(TIME_KEYS, "").str.replace('"ajs-', pl.lit('"old-'), literal=True), rank=pl.lit(2)
+        line=pl.col("line").str.replace_all(TIME_KEYS, "").str.replace('"ajs-', pl.lit('"old-'), literal=True),
+        rank=pl.lit(2),
     )
     broken = pl.concat([sound, short, old]).sort("place", "rank", maintain_order=True).select("line")
     return broken, {"cut": int(cut), "without_time": int(timeless)}
@@ -143,7 +148,11 @@ def way_texts() -> pl.Series:
     """By traffic + 1 (0: on the way inside the shop): query, referrer and campaign, closing the page."""
     texts = ['","referrer":""}']
     for way in TRAFFIC:
-        campaign = ',"campaign":{' + _inside(source=way.source, medium=way.medium, name=way.campaign) + "}" if way.source else ""
+        campaign = (
+            ',"campaign":{' + _inside(source=way.source, medium=way.medium, name=way.campaign) + "}"
+            if way.source
+            else ""
+        )
         texts.append(f'{way.query}",{_inside(referrer=way.referrer)}}}{campaign}')
     return pl.Series(texts)
 

@@ -15,7 +15,9 @@ def newsletters(rng: np.random.Generator, contacts: pl.DataFrame, people: People
     """One mail every two weeks to each subscriber since they are known. In: person, contact_at. Out: mails."""
     sendings = np.arange(NEWSLETTER_AT - period.burn_in // 14 * EVERY, period.end, EVERY)
     subscribers = contacts.filter(pl.Series(people.subscribes[contacts["person"].to_numpy()]))
-    mails = subscribers.join(pl.DataFrame({"sent_at": sendings}), how="cross").filter(pl.col("contact_at") < pl.col("sent_at"))
+    mails = subscribers.join(pl.DataFrame({"sent_at": sendings}), how="cross").filter(
+        pl.col("contact_at") < pl.col("sent_at")
+    )
     mails = mails.sort("person", "sent_at").with_columns(
         sent_at=pl.col("sent_at") + pl.Series(rng.integers(0, 20 * MINUTE, mails.height)),
         is_cart=pl.lit(False), cart_value=pl.lit(0, pl.Int64),
@@ -38,7 +40,9 @@ def reminders(rng: np.random.Generator, visits: pl.DataFrame, contacts: pl.DataF
     return _answered(rng, mails, opened=0.48, clicked=0.42, hours=3.0)
 
 
-def _answered(rng: np.random.Generator, mails: pl.DataFrame, *, opened: float, clicked: float, hours: float) -> pl.DataFrame:
+def _answered(
+    rng: np.random.Generator, mails: pl.DataFrame, *, opened: float, clicked: float, hours: float
+) -> pl.DataFrame:
     """Out: person, is_cart, cart_value, sent_at, opened_at, clicked_at (null where it did not happen)."""
     size = mails.height
     opening = pl.Series(lognormal(rng, hours * HOUR, 1.1, size))

@@ -23,7 +23,9 @@ NARROW = {
 }  # fmt: skip
 
 
-def as_sent(rng: np.random.Generator, calls: pl.DataFrame, people: People, *, seed: int, batch: int, period: Period) -> pl.DataFrame:
+def as_sent(
+    rng: np.random.Generator, calls: pl.DataFrame, people: People, *, seed: int, batch: int, period: Period
+) -> pl.DataFrame:
     """The calls of a batch as they reach the server before the period's end, robots and repeated ones among them.
 
     `person` becomes the person's number; −1 for robots. One row per line to be written, in no order that matters.
@@ -42,7 +44,9 @@ def as_sent(rng: np.random.Generator, calls: pl.DataFrame, people: People, *, se
     everything = pl.concat([own, _robots(rng, size, seed=seed, batch=batch, period=period)], how="diagonal")
     total = everything.height
     delay = np.where(
-        rng.random(total) < LATE_SHARE, np.minimum(lognormal(rng, 8 * HOUR, 1.0, total), 3 * DAY), lognormal(rng, 600, 0.9, total)
+        rng.random(total) < LATE_SHARE,
+        np.minimum(lognormal(rng, 8 * HOUR, 1.0, total), 3 * DAY),
+        lognormal(rng, 600, 0.9, total),
     )
     latency = rng.integers(20, 300, total)
     sent = everything.with_columns(

@@ -52,7 +52,9 @@ class People:
         return self.account >= 0
 
 
-def draw_people(rng: np.random.Generator, *, first: int, count: int, period: Period, stories: tuple[Story, ...]) -> People:
+def draw_people(
+    rng: np.random.Generator, *, first: int, count: int, period: Period, stories: tuple[Story, ...]
+) -> People:
     """Draw persons number `first`, `first` + 1, …
 
     Colleagues and families have neighbouring numbers, so that a batch holds them whole.

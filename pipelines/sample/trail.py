@@ -27,9 +27,24 @@ ADD, REMOVE, CART, COUNTER, CHECKOUT, COUPON, SHIPPING, GUEST, PAYMENT, ERROR, O
 AFTER = 10_000
 NEVER = KEYS
 
-SHOP_PAGES = (*CATEGORY_PAGES, *CATEGORY_PAGES, *BLOG_PAGES[:-1], *HELP_PAGES, PAGE["/"], PAGE["/pricing"], PAGE["/compare"])
+SHOP_PAGES = (
+    *CATEGORY_PAGES,
+    *CATEGORY_PAGES,
+    *BLOG_PAGES[:-1],
+    *HELP_PAGES,
+    PAGE["/"],
+    PAGE["/pricing"],
+    PAGE["/compare"],
+)
 CUSTOMER_PAGES = (*CATEGORY_PAGES, PAGE["/account"], PAGE["/account/orders"], *HELP_PAGES[:2], BLOG_PAGES[0])
-BUSINESS_PAGES = (PAGE["/business"], PAGE["/business"], PAGE["/pricing"], PAGE["/compare"], *CATEGORY_PAGES[:2], HELP_PAGES[3])
+BUSINESS_PAGES = (
+    PAGE["/business"],
+    PAGE["/business"],
+    PAGE["/pricing"],
+    PAGE["/compare"],
+    *CATEGORY_PAGES[:2],
+    HELP_PAGES[3],
+)
 
 QUICK = frozenset({Kind.PRODUCT_VIEWED, Kind.IDENTIFY, Kind.SEARCHED})
 FORMS = frozenset({Kind.SHIPPING, Kind.PAYMENT, Kind.SIGNED_UP, Kind.SIGNED_IN, Kind.DEMO, Kind.REVIEW, Kind.FORM})
@@ -57,7 +72,9 @@ class Calls:
         return {name: column[order] for name, column in columns.items()}
 
 
-def lay_trail(rng: np.random.Generator, visits: pl.DataFrame, *, is_business: Array, period: Period, first_order: int) -> pl.DataFrame:
+def lay_trail(
+    rng: np.random.Generator, visits: pl.DataFrame, *, is_business: Array, period: Period, first_order: int
+) -> pl.DataFrame:
     """The calls of these visits, sorted by person and time, and later refunds; times are whole milliseconds, different per person."""
     calls = Calls([])
     table = {name: visits[name].to_numpy() for name in visits.columns}
@@ -90,7 +107,11 @@ def _roam(rng: np.random.Generator, calls: Calls, table: dict[str, Array], is_bu
     pages = np.where(
         is_business[table["person"][browsing]],
         pick(rng, BUSINESS_PAGES, len(browsing)),
-        np.where(table["has_account"][browsing], pick(rng, CUSTOMER_PAGES, len(browsing)), pick(rng, SHOP_PAGES, len(browsing))),
+        np.where(
+            table["has_account"][browsing],
+            pick(rng, CUSTOMER_PAGES, len(browsing)),
+            pick(rng, SHOP_PAGES, len(browsing)),
+        ),
     )
     calls.add(browsing, Kind.PAGE, rng.integers(*ROAMING, len(browsing)), pages)
     searching = np.repeat(everyone, table["searches"])

@@ -50,7 +50,9 @@ class Truth:
             self.funnels[unit] += funnel_counts(column, own["at"].to_numpy(), own["kind"].to_numpy())
         self.sessions.append(
             own.group_by("session", maintain_order=True)
-            .agg(pl.col("person").first(), started_at=pl.col("at").first(), ended_at=pl.col("at").last(), events=pl.len())
+            .agg(
+                pl.col("person").first(), started_at=pl.col("at").first(), ended_at=pl.col("at").last(), events=pl.len()
+            )
             .drop("session")
         )
         visitors = own.select("visitor", "person").unique().sort("visitor", "person")
@@ -98,7 +100,10 @@ class Truth:
             ("email", addresses, email_of), ("phone", phones, phone_of),
         )  # fmt: skip
         visitors = pl.concat(self.visitors).unique()
-        frames = [frame.select(namespace=pl.lit(name), value=value("person"), person=person_name("person")) for name, frame, value in people]
+        frames = [
+            frame.select(namespace=pl.lit(name), value=value("person"), person=person_name("person"))
+            for name, frame, value in people
+        ]
         frames.append(
             visitors.select(
                 pl.Series("value", hexadecimal(visitors["visitor"].to_numpy())).cast(pl.String),
@@ -111,7 +116,9 @@ class Truth:
         """message_id, person: who really made each call on a device that two persons use."""
         shared = pl.concat(self.shared)
         text = pl.Series("message_id", hexadecimal(shared["message"].to_numpy())).cast(pl.String)
-        return shared.select(pl.concat_str(pl.lit("ajs-"), text).alias("message_id"), person=person_name("person")).sort("message_id")
+        return shared.select(
+            pl.concat_str(pl.lit("ajs-"), text).alias("message_id"), person=person_name("person")
+        ).sort("message_id")
 
     def _checkouts_by_day(self) -> pl.DataFrame:
         """day (UTC), device, checkouts (true sessions that start one), orders (those of them with an order)."""
@@ -195,7 +202,9 @@ def _checkouts(own: pl.DataFrame) -> pl.DataFrame:
     )
     device = pl.Series(AGENT_DEVICE[sessions["agent"].to_numpy()])
     return (
-        sessions.with_columns(device=device).group_by("day", "device").agg(checkouts=pl.len().cast(pl.Int64), orders=pl.col("orders").sum())
+        sessions.with_columns(device=device)
+        .group_by("day", "device")
+        .agg(checkouts=pl.len().cast(pl.Int64), orders=pl.col("orders").sum())
     ).sort("day", "device")
 
 

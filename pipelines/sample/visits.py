@@ -43,9 +43,13 @@ def own_visits(rng: np.random.Generator, people: People, *, period: Period) -> p
     gaps = np.where(is_first, people.arrives_at[person], lognormal(rng, 5.5 * DAY, 1.2, len(person)))
     total = np.cumsum(gaps)
     at = waking(total - total[starts] + gaps[starts], period, rng)
-    traffic = np.where(is_first, choose(rng, TRAFFIC_WEIGHTS[0], len(person)), choose(rng, TRAFFIC_WEIGHTS[1], len(person)))
+    traffic = np.where(
+        is_first, choose(rng, TRAFFIC_WEIGHTS[0], len(person)), choose(rng, TRAFFIC_WEIGHTS[1], len(person))
+    )
     traffic = np.where(people.is_business[person], choose(rng, TRAFFIC_WEIGHTS[2], len(person)), traffic)
-    viral = pick(rng, [TRAFFIC_NUMBER[name] for name in ("google organic", "facebook", "instagram", "reddit")], len(person))
+    viral = pick(
+        rng, [TRAFFIC_NUMBER[name] for name in ("google organic", "facebook", "instagram", "reddit")], len(person)
+    )
     traffic = np.where(people.is_viral[person], viral, traffic)
     visits = pl.DataFrame(
         {"person": person, "at": at, "slot": _slots(rng, people, person), "traffic": traffic, "is_first": is_first}
@@ -65,7 +69,9 @@ def mail_visits(rng: np.random.Generator, people: People, clicks: pl.DataFrame) 
     )  # fmt: skip
 
 
-def with_plans(rng: np.random.Generator, visits: pl.DataFrame, people: People, *, stories: tuple[Story, ...]) -> pl.DataFrame:
+def with_plans(
+    rng: np.random.Generator, visits: pl.DataFrame, people: People, *, stories: tuple[Story, ...]
+) -> pl.DataFrame:
     """What is done in each visit. In: visits sorted by person and time; held_value where a mail reminds of a cart."""
     person = visits["person"].to_numpy()
     device = AGENT_DEVICE[people.agent[person, visits["slot"].to_numpy()]]
@@ -109,7 +115,12 @@ def _baskets(rng: np.random.Generator, visits: pl.DataFrame, intent: Array) -> d
 
 
 def _checkouts(
-    rng: np.random.Generator, visits: pl.DataFrame, has_cart: Array, intent: Array, device: Array, stories: tuple[Story, ...]
+    rng: np.random.Generator,
+    visits: pl.DataFrame,
+    has_cart: Array,
+    intent: Array,
+    device: Array,
+    stories: tuple[Story, ...],
 ) -> dict[str, Array]:
     """How far each cart gets; `is_hit` marks the orders that a story prevented."""
     size = visits.height
@@ -139,7 +150,9 @@ def _held_carts(rng: np.random.Generator, visits: pl.DataFrame, adding: Array, m
         return np.where(resumes, visits["held_value"].to_numpy(), 0), resumes
     person, at = visits["person"].to_numpy(), visits["at"].to_numpy()
     before = np.arange(len(person)) - 1
-    follows = (before >= 0) & (person[before] == person) & (at - at[before] <= RESUMES_WITHIN) & adding[before] & ~adding
+    follows = (
+        (before >= 0) & (person[before] == person) & (at - at[before] <= RESUMES_WITHIN) & adding[before] & ~adding
+    )
     resumes = follows & (rng.random(len(person)) < 0.4)
     return np.where(resumes, PRICES[main[before]], 0), resumes
 

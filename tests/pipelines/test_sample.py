@@ -143,7 +143,9 @@ def test_lines_are_ordered_by_when_they_were_received(lines):
 
 
 def test_correcting_the_senders_clock_gives_the_timestamp(calls):
-    corrected = [instant(call["receivedAt"]) - (instant(call["sentAt"]) - instant(call["originalTimestamp"])) for call in calls]
+    corrected = [
+        instant(call["receivedAt"]) - (instant(call["sentAt"]) - instant(call["originalTimestamp"])) for call in calls
+    ]
 
     assert corrected == [instant(call["timestamp"]) for call in calls]
 
@@ -248,7 +250,9 @@ def test_every_identifier_in_the_files_has_its_person(workspace, calls, identifi
     known = defaultdict(set)
     for namespace, value, _ in identifiers.rows():
         known[namespace].add(value)
-    contacts = [pl.read_csv(path, infer_schema=False) for path in (workspace / "landing" / "crm").glob("contacts_*.csv")]
+    contacts = [
+        pl.read_csv(path, infer_schema=False) for path in (workspace / "landing" / "crm").glob("contacts_*.csv")
+    ]
 
     assert {call["userId"] for call in calls if "userId" in call} - {"null", "undefined"} <= known["user_id"]
     assert {call["anonymousId"] for call in calls if not is_robot(call)} == known["anonymous_id"]
@@ -296,7 +300,7 @@ def test_the_true_funnel_is_that_of_the_files(workspace, calls, identifiers):
 
 
 def test_the_business_is_believable(tmp_path):
-    generate(tmp_path, events=20_000, seed=5, days=180, stories=False)
+    generate(tmp_path, events=60_000, seed=5, days=180, stories=False)
     person = json.loads((tmp_path / "truth" / "funnels.json").read_text())["reached"]["person"]
     days = pl.read_parquet(tmp_path / "truth" / "checkouts_by_day.parquet")
     visitors = pl.read_parquet(tmp_path / "truth" / "identifiers.parquet").filter(namespace="anonymous_id").height
@@ -391,7 +395,9 @@ def test_the_file_names_the_days_of_the_default_stories():
     days = [story.begins // DAY for story in planned(Period(date(2026, 1, 1), 180))]
     changes = yaml.safe_load(SAMPLE_JOURNEY.read_text())["changes"]
 
-    assert sorted(change["date"] for change in changes) == sorted(date(2026, 1, 1) + timedelta(days=day) for day in days)
+    assert sorted(change["date"] for change in changes) == sorted(
+        date(2026, 1, 1) + timedelta(days=day) for day in days
+    )
 
 
 def test_another_period_moves_the_dates():
