@@ -1,6 +1,7 @@
 """Findings: what is worth knowing, as sentences with their counts; nothing is said that the counts do not carry."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 import polars as pl
@@ -119,31 +120,49 @@ def drop_offs(view: View) -> Iterator[Finding]:
         loss = largest_loss(counts)
         if loss is None:
             continue
-        before, after, rate = loss
+        lost = loss.rate
+        span = f" (95% interval {lost.interval})" if lost.low is not None else ""
+        still = f"; {count(loss.still_open)} of them still have time" if loss.still_open else ""
         yield Finding(
             "Where people stop",
-            f"In {quoted(counts.name)}, {rate.text} get no further than {quoted(before)}",
-            f"{count(rate.part)} of {plural(rate.whole, counts.unit)} that got there have not gone on to {quoted(after)}"
-            f"{f' (95% interval {rate.interval})' if rate.low is not None else ''}.",
+            f"In {quoted(counts.name)}, {lost.text} of those who reach {quoted(loss.before)} have gone no further",
+            f"{count(lost.part)} of {plural(lost.whole, counts.unit)} have not gone on to {quoted(loss.after)}{span}{still}.",
             counts.file,
-            rate.part,
+            lost.part,
         )
 
 
-def largest_loss(counts: FunnelCounts) -> tuple[str, str, Rate] | None:
-    """The two steps between which most are lost, and how many; None where nobody is, or where too few came."""
+@dataclass(frozen=True)
+class Loss:
+    """Two steps in a row, the share that did the first but not the second, and how many of those still have time."""
+
+    before: str
+    after: str
+    rate: Rate
+    still_open: int
+
+
+def largest_loss(counts: FunnelCounts) -> Loss | None:
+    """The two steps between which most are lost; None where nobody is, or where too few came."""
     steps = counts.mandatory
+    reached = pl.col("reached").cast(pl.Int64)
     walked = steps.select(
-        "step_name",
+        "step_number",
+        after="step_name",
         before=pl.col("step_name").shift(),
-        reached=pl.col("reached").cast(pl.Int64),
-        came=pl.col("reached").shift().cast(pl.Int64),
-    ).with_columns(lost=pl.col("came") - pl.col("reached"))
-    lost = walked.filter((pl.col("came") >= FEW) & (pl.col("lost") > 0))
-    if lost.is_empty():
+        from_number=pl.col("step_number").shift(),
+        came=reached.shift(),
+        lost=reached.shift() - reached,
+    )
+    losses = walked.filter((pl.col("came") >= FEW) & (pl.col("lost") > 0))
+    if losses.is_empty():
         return None
-    row = widest(lost, "lost")
-    return row["before"], row["step_name"], counts.rate(row["lost"], row["came"])
+    worst = widest(losses, "lost")
+    between = counts.steps.filter(
+        pl.col("step_number").is_between(worst["from_number"], worst["step_number"], closed="left")
+    )
+    still_open = int(single(between, pl.col("open").cast(pl.Int64).sum()))
+    return Loss(worst["before"], worst["after"], counts.rate(worst["lost"], worst["came"]), still_open)
 
 
 # ---------------------------------------------------------------- who differs

@@ -85,12 +85,9 @@ def heading(counts: FunnelCounts) -> str:
     loss = largest_loss(counts)
     if loss is None:
         return f"{counts.completed.counts} {counts.units} completed {quoted(counts.name)}"
-    before, after, rate = loss
-    return (
-        f"{sentence(rate.text)} of those who reach {quoted(before, limit=40)} go no further"
-        if rate.says_enough
-        else f"Most stop before {quoted(after)}"
-    )
+    if not loss.rate.says_enough:
+        return f"Most stop before {quoted(loss.after)}"
+    return f"{sentence(loss.rate.text)} of those who reach {quoted(loss.before, limit=40)} have gone no further"
 
 
 def lead(counts: FunnelCounts) -> str:
@@ -142,7 +139,7 @@ def steps_figure(counts: FunnelCounts) -> Figure:
     return Figure(
         "steps",
         steps_sentence(counts),
-        f"Bars show the share of all {counts.units} that reached each step; hatched is what was lost since the step before; "
+        f"Bars show the share of all {counts.units} that reached each step; hatched is what was lost since the step before, with those who still have time; "
         "the thin line is the 95% interval.",
         rate_bars(rows) if rows.height else None,
         table(
@@ -171,8 +168,8 @@ def steps_sentence(counts: FunnelCounts) -> str:
     loss = largest_loss(counts)
     if loss is None:
         return f"{counts.completed.counts} {counts.units} completed all steps"
-    before, after, rate = loss
-    return f"The largest loss is between {quoted(before)} and {quoted(after)}: {count(rate.part)} of {plural(rate.whole, counts.unit)}"
+    lost = f"{count(loss.rate.part)} of {plural(loss.rate.whole, counts.unit)}"
+    return f"The largest loss is between {quoted(loss.before)} and {quoted(loss.after)}: {lost}"
 
 
 def standing_figure(counts: FunnelCounts) -> Figure:

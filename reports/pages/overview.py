@@ -92,9 +92,9 @@ def lead(view: View) -> str:
     for counts in view.funnels[:1]:
         loss = largest_loss(counts)
         if loss:
-            before, after, rate = loss
+            lost = f"{count(loss.rate.part)} of {count(loss.rate.whole)}"
             parts.append(
-                f"In {quoted(counts.name)} most are lost between {quoted(before)} and {quoted(after)}: {count(rate.part)} of {count(rate.whole)}."
+                f"In {quoted(counts.name)} most are lost between {quoted(loss.before)} and {quoted(loss.after)}: {lost}."
             )
     return " ".join(parts)
 
@@ -444,12 +444,12 @@ def funnel_table(view: View) -> Table:
     lines = []
     for counts in view.funnels:
         loss = largest_loss(counts)
-        where = f"{name(loss[0], limit=40)} → {name(loss[1], limit=40)}" if loss else "–"
+        where = f"{name(loss.before, limit=40)} → {name(loss.after, limit=40)}" if loss else "–"
         lines.append(
             cells(
                 Cell(name(counts.name), link=counts.file),
                 *rate_cells(counts.completed),
-                Cell(where, f"{count(loss[2].part)} lost" if loss else ""),
+                Cell(where, f"{count(loss.rate.part)} lost" if loss else ""),
             )
         )
     return table((*texts("Funnel"), *rate_columns("Completed", "Entered"), *texts("Largest loss")), lines)

@@ -41,7 +41,7 @@ def test_the_largest_loss_is_named_with_its_counts():
 
     text = found(tables_of(entrants, {}))["Where people stop"]
 
-    assert "100.0% get no further than “choose”" in text
+    assert "100.0% of those who reach “choose” have gone no further" in text
     assert "30 of 30 customers" in text
 
 
