@@ -139,8 +139,8 @@ def steps_figure(counts: FunnelCounts) -> Figure:
     return Figure(
         "steps",
         steps_sentence(counts),
-        f"Bars show the share of all {counts.units} that reached each step; hatched is what was lost since the step before, with those who still have time; "
-        "the thin line is the 95% interval.",
+        f"Bars show the share of all {counts.units} that reached each step; hatched is what was lost since the step before, "
+        "with those who still have time; the thin line is the 95% interval.",
         rate_bars(rows) if rows.height else None,
         table(
             (
