@@ -115,8 +115,8 @@ def kpis(
     Out: MART_KPIS, one row per figure in the order of journey.yaml.
 
     stage_conversion    of those who entered the stage, who reached the next one within the window; matured (so far
-                        without a window); null for the last stage
-    stage_reach         customers who ever entered the stage, a plain count
+                        without a window); 0 of 0 for the last stage
+    stage_reach         of the customers with any event, who ever entered the stage
     lead_conversion     of the customers with a CRM lead or contact, who ever entered the stage
     visitor_conversion  of the customers seen with a browser or device (each person once), who ever entered the stage
     bounce_rate         of the sessions whose first mapped event is of the stage, those of one event; lower is better
@@ -132,7 +132,7 @@ def kpis(
             target=pl.lit(kpi.target, dtype=pl.Float64),
             owner=pl.lit(kpi.owner),
         )
-        .with_columns(value=_value(), status=_status(kpi))
+        .with_columns(value=exported(rate("numerator", "denominator")), status=_status(kpi))
         for place, kpi in enumerate(journey.kpis)
         for stage in [journey.stage_named(kpi.stage, f"kpi '{kpi.metric}'")]
     ]
@@ -219,9 +219,9 @@ def _figure(kpi: Kpi, stage: str, facts: Facts) -> pl.LazyFrame:
     match kpi.metric:
         case "stage_conversion":
             here = facts.onward.filter(pl.col("from_stage") == stage)
-            return _counts(here, numerator=pl.col("reached").first(), denominator=pl.col("entered").first())
+            return _counts(here, numerator=pl.col("reached").sum(), denominator=pl.col("entered").sum())
         case "stage_reach":
-            return _counts(entered, numerator=pl.len(), denominator=pl.lit(None))
+            return _share_that_entered(facts.customers.filter(pl.col("event_count") > 0), entered)
         case "lead_conversion":
             return _share_that_entered(facts.customers.filter(pl.col("is_lead")), entered)
         case "visitor_conversion":
@@ -251,14 +251,8 @@ def _counts(frame: pl.LazyFrame, *, numerator: pl.Expr, denominator: pl.Expr) ->
     return frame.select(numerator=numerator.cast(pl.Int64), denominator=denominator.cast(pl.Int64))
 
 
-def _value() -> pl.Expr:
-    count = pl.col("numerator").cast(pl.Float64)
-    is_count = pl.col("metric") == "stage_reach"
-    return exported(pl.when(is_count).then(count).otherwise(rate("numerator", "denominator")))
-
-
 def _status(kpi: Kpi) -> pl.Expr:
-    value, target = _value(), pl.col("target")
+    value, target = rate("numerator", "denominator"), pl.col("target")
     is_met = value <= target if kpi.metric == "bounce_rate" else value >= target
     verdict = pl.when(is_met).then(pl.lit("met")).when(~is_met).then(pl.lit("missed"))
     return pl.when(too_few("denominator")).then(pl.lit("too few to say")).otherwise(verdict)

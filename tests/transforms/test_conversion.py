@@ -214,13 +214,18 @@ def test_stage_conversion_is_of_those_whose_window_has_closed():
 
 
 def test_the_last_stage_has_no_stage_conversion():
-    assert figure("stage_conversion", "purchase")["value"] is None
+    found = figure("stage_conversion", "purchase")
+
+    assert (found["numerator"], found["denominator"], found["value"]) == (0, 0, None)
 
 
-def test_stage_reach_is_a_plain_count():
-    found = figure("stage_reach", "purchase", 3, entries=entries(ann=[("purchase", 0)], bob=[("awareness", 0), ("purchase", 1)]))
+def test_stage_reach_is_of_all_customers_with_events():
+    people = customers(customer_id=[f"c{n}" for n in range(25)], event_count=[1] * 20 + [0] * 5)
+    walks = entries(c1=[("purchase", 0)], c2=[("awareness", 0), ("purchase", 1)])
 
-    assert (found["numerator"], found["denominator"], found["value"], found["status"]) == (2, None, 2.0, "missed")
+    found = figure("stage_reach", "purchase", 0.2, entries=walks, customers=people)
+
+    assert (found["numerator"], found["denominator"], found["value"], found["status"]) == (2, 20, 0.1, "missed")
 
 
 def test_conversion_has_both_denominators():
