@@ -9,7 +9,7 @@ from transforms.contracts import KEY
 from transforms.hashing import digest_id, fast_key
 from transforms.mapping import Source, is_plural
 
-CONTENDER = ("row_key", "content", "sort_at", "tie")
+CONTENDER = ("row_key", "sort_at", "content", "tie")
 
 
 def row_summary(canonical: pl.DataFrame, *, source: Source) -> pl.DataFrame:
