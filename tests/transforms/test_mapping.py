@@ -2,7 +2,18 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from transforms.mapping import FieldSpec, Source, Zones, json_object, json_text, mapped_rows, snake_case, spec_text, unmapped, wanted
+from transforms.mapping import (
+    FieldSpec,
+    Source,
+    Zones,
+    json_object,
+    json_text,
+    mapped_rows,
+    snake_case,
+    spec_text,
+    unmapped,
+    wanted,
+)
 
 UTC = Zones()
 
