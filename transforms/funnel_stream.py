@@ -13,6 +13,7 @@ from transforms.predicates import where_expr
 NOT_KNOWN = "(not known)"
 PART_SEPARATOR = "\x1f"
 UNIT_COLUMNS = {"customer": "customer_id", "session": "session_id", "account": "account_id"}
+OWNERS = {"customer.": "customer_id", "account.": "account_id"}
 ROW = pl.UInt32
 
 PropertyOf = Callable[[str], pl.Expr]
@@ -20,15 +21,32 @@ PropertyOf = Callable[[str], pl.Expr]
 
 def columns_needed(funnel: Funnel) -> set[str]:
     """The columns of core.events that the funnel's kernel must be given; other properties need `properties`."""
-    named = {name for where in (*(step.where for step in funnel.steps), *(item.where for item in funnel.exclusions)) for name in where}
-    named |= {name for breakdown in funnel.breakdowns for name in breakdown.by} | set(funnel.hold_constant)
     wanted = {"customer_id", UNIT_COLUMNS[funnel.unit], "occurred_at", "seq", "source", "event_id", "event", "is_counted"}
-    wanted |= {name if name in CORE_EVENTS.schema else "properties" for name in named}
+    for name in asked_properties(funnel):
+        owner, base = owned_property(name)
+        wanted.add(base if base in CORE_EVENTS.schema else "properties")
+        if owner is not None:
+            wanted.add(owner)
     if any(step.stage for step in funnel.steps):
         wanted.add("stage")
     if any(step.enter for step in funnel.steps):
         wanted.add("is_stage_entry")
     return wanted
+
+
+def asked_properties(funnel: Funnel) -> list[str]:
+    """The properties that filters, breakdowns and `hold_constant` name."""
+    filters = [*(step.where for step in funnel.steps), *(item.where for item in funnel.exclusions)]
+    groups = [*(breakdown.by for breakdown in funnel.breakdowns), funnel.hold_constant]
+    return sorted({name for part in (*filters, *groups) for name in part})
+
+
+def owned_property(name: str) -> tuple[str | None, str]:
+    """Whose property it is and its bare name: `customer.plan` is the customer's plan as last set, `plan` the event's own."""
+    for prefix, owner in OWNERS.items():
+        if name.startswith(prefix):
+            return owner, name.removeprefix(prefix)
+    return None, name
 
 
 def property_text(columns: set[str]) -> PropertyOf:
@@ -92,7 +110,7 @@ def funnel_stream(
 
 
 def counted_events(events: pl.LazyFrame, funnel: Funnel, *, horizon: datetime | None) -> pl.LazyFrame:
-    """The events a funnel may look at, with unit_id and `at`."""
+    """The events a funnel may look at, with unit_id, `at` and the properties of customers and accounts it asks for."""
     columns = set(events.collect_schema().names())
     unit = UNIT_COLUMNS[funnel.unit]
     events = events.filter(pl.col(unit).is_not_null())
@@ -100,7 +118,26 @@ def counted_events(events: pl.LazyFrame, funnel: Funnel, *, horizon: datetime | 
         events = events.filter(pl.col("is_counted").fill_null(True))
     if horizon is not None:
         events = events.filter(pl.col("occurred_at") <= pl.lit(micros(horizon)).cast(TIME))
+    for name in asked_properties(funnel):
+        owner, base = owned_property(name)
+        if owner is not None:
+            events = with_last_set(events, name, owner, base)
     return events.with_columns(unit_id=pl.col(unit), at=pl.col("occurred_at").cast(TIME).to_physical())
+
+
+def with_last_set(events: pl.LazyFrame, name: str, owner: str, base: str) -> pl.LazyFrame:
+    """Events with a property of their customer or account as last set, on any event, at or before theirs."""
+    columns = set(events.collect_schema().names())
+    order = [column for column in ("occurred_at", "seq", "source", "event_id") if column in columns]
+    settings = (
+        events.select(owner, *order, property_text(columns)(base).alias(name))
+        .drop_nulls([owner, name])
+        .sort(order, nulls_last=False)
+        .unique([owner, "occurred_at"], keep="last", maintain_order=True)
+        .select(owner, "occurred_at", name)
+        .sort("occurred_at")
+    )
+    return events.sort("occurred_at").join_asof(settings, on="occurred_at", by=owner, strategy="backward", check_sortedness=False)
 
 
 def last_events(events: pl.LazyFrame, funnel: Funnel, *, horizon: datetime | None) -> pl.DataFrame:

@@ -6,10 +6,13 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.transforms.funnel_oracle import Definition, Event, attempts
-from transforms.funnels import funnel_entrants
-from transforms.journey import Funnel
+from transforms.contracts import MART_FUNNEL_ENTRANT_GROUPS, MART_FUNNEL_ENTRANTS
+from transforms.funnels import funnel_answer, funnel_entrant_groups, funnel_entrants
+from transforms.journey import Breakdown, Funnel
 
 ZERO = datetime(2024, 1, 1, tzinfo=UTC)
 SCHEMA = {
@@ -123,3 +126,92 @@ def test_the_engine_equals_the_definition_by_brute_force(seed: int):
     said = said_by_engine(units, definition, horizon)
 
     assert said == said_by_oracle(units, definition, horizon), definition
+
+
+# ---------------------------------------------------------------- what must never change
+
+letters = st.sampled_from("ABCX")
+timelines = st.lists(st.tuples(st.sampled_from(["u1", "u2"]), letters, st.integers(0, 12), st.sampled_from(["red", "blue", None])), max_size=8)
+orders = st.sampled_from(["ordered", "strict", "any"])
+WALK = Definition(tuple(frozenset(name) for name in "ABC"), window=8)
+
+
+def units_of(timeline: list[tuple[str, str, int, str | None]]) -> dict[str, list[Event]]:
+    units: dict[str, list[Event]] = {}
+    for number, (unit, name, at, held) in enumerate(timeline):
+        units.setdefault(unit, []).append(Event(at, f"e{number}", name, held))
+    return units
+
+
+def walk(order: str, **changes: Any) -> Funnel:
+    return configured(WALK).model_copy(update={"order": order, **changes})
+
+
+def kept(events: pl.LazyFrame, funnel: Funnel) -> pl.DataFrame:
+    return funnel_entrants(events, funnel, horizon=minute(12)).collect()
+
+
+@settings(max_examples=40, deadline=None)
+@given(timelines, orders, st.randoms())
+def test_the_order_of_rows_changes_nothing(timeline: list[Any], order: str, chance: random.Random):
+    events = frame(units_of(timeline)).collect()
+    shuffled = events.sample(fraction=1.0, shuffle=True, seed=chance.randint(0, 999))
+
+    assert kept(shuffled.lazy(), walk(order)).equals(kept(events.lazy(), walk(order)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(timelines, orders)
+def test_units_never_grow_from_one_mandatory_step_to_the_next(timeline: list[Any], order: str):
+    funnel = walk(order)
+    rows = kept(frame(units_of(timeline)), funnel)
+
+    answer = funnel_answer(rows, MART_FUNNEL_ENTRANT_GROUPS.empty(), funnel, horizon=minute(12), with_attempts=False)
+
+    counts = [step["count"] for step in answer["steps"]]
+    assert counts == sorted(counts, reverse=True)
+    left = sum(step["dropped"] + step["open"] + step["excluded"] for step in answer["steps"])
+    assert left == counts[0] - rows.filter(pl.col("is_counted") & (pl.col("status") == "converted")).height
+
+
+@settings(max_examples=30, deadline=None)
+@given(timelines, orders)
+def test_a_subset_of_whole_units_gives_the_rows_of_those_units(timeline: list[Any], order: str):
+    events, funnel = frame(units_of(timeline)), walk(order)
+
+    alone = kept(events.filter(pl.col("customer_id") == "u1"), funnel)
+
+    assert alone.equals(kept(events, funnel).filter(pl.col("unit_id") == "u1"))
+
+
+@settings(max_examples=30, deadline=None)
+@given(timelines, orders, st.sampled_from(["all_events", {"step": 2}]))
+def test_a_searched_group_is_the_funnel_held_to_its_value(timeline: list[Any], order: str, as_of: Any):
+    events = frame(units_of(timeline))
+    breakdown = Breakdown.model_validate({"by": ["color"], "as_of": as_of})
+    funnel = walk(order, breakdowns=(breakdown,))
+
+    groups = funnel_entrant_groups(events, kept(events, funnel).lazy(), funnel, horizon=minute(12)).collect()
+
+    for color in ("red", "blue"):
+        held = {"color": color}
+        if as_of == "all_events":
+            alone = kept(events.filter(pl.col("properties") == f'{{"color": "{color}"}}'), funnel)
+        else:
+            steps = (funnel.steps[0], funnel.steps[1].model_copy(update={"where": held}), funnel.steps[2])
+            alone = kept(events, funnel.model_copy(update={"steps": steps}))
+            alone = alone.filter(pl.col("step_times").list.get(1).is_not_null())
+        columns = ["unit_id", "entry_event_id", "step_times", "depth", "status", "is_first", "is_best", "is_counted"]
+        assert groups.filter(pl.col("value") == color).select(columns).rows() == alone.select(columns).rows()
+
+
+@pytest.mark.parametrize("order", ["ordered", "strict", "any"])
+def test_no_events_give_empty_tables(order: str):
+    funnel = walk(order, breakdowns=(Breakdown(by=("color",)), Breakdown.model_validate({"by": ["color"], "as_of": "all_events"})))
+
+    entrants = kept(frame({}), funnel)
+    groups = funnel_entrant_groups(frame({}), entrants.lazy(), funnel, horizon=None).collect()
+
+    assert MART_FUNNEL_ENTRANTS.check(entrants).is_empty()
+    assert MART_FUNNEL_ENTRANT_GROUPS.check(groups).is_empty()
+
