@@ -186,8 +186,9 @@ def flagged(attempts: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:
     """
     falls_short = pl.col("bare") > pl.col("mandatory") if drops(funnel) and funnel.order != "any" else pl.lit(False)
     stays_alone = pl.col("stays") & ~falls_short
-    attempts = attempts.with_row_index("turn")
-    unit, day = winners(attempts, ["unit"], funnel), winners(attempts, ["unit", "entry_day"], funnel)
+    is_new_day = (pl.col("unit") != pl.col("unit").shift()) | (pl.col("entry_day") != pl.col("entry_day").shift())
+    attempts = attempts.with_row_index("turn").with_columns(pl.col("unit").set_sorted(), unit_day=is_new_day.fill_null(True).cum_sum().set_sorted())
+    unit, day = winners(attempts, "unit", funnel), winners(attempts, "unit_day", funnel)
     marks = {
         "is_first": marked(attempts, unit["first"]),
         "is_first_of_day": marked(attempts, day["first"]),
@@ -201,8 +202,8 @@ def flagged(attempts: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:
     return attempts.with_columns(is_counted=counts[funnel.attempt])
 
 
-def winners(attempts: pl.DataFrame, group: list[str], funnel: Funnel) -> pl.DataFrame:
-    """By group: `first` and `best`, the turns of its first and best attempt (null for none), and is_open, whether any is.
+def winners(attempts: pl.DataFrame, group: str, funnel: Funnel) -> pl.DataFrame:
+    """By group (a number, ascending): `first` and `best`, the turns of its first and best attempt (null for none), and is_open, whether any is.
 
     The order of two attempts and their turns are packed into one integer, so that one minimum or maximum finds the turn.
     """
