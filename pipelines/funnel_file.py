@@ -66,12 +66,12 @@ def read_events(path: Path) -> pl.DataFrame:
     seen: Counter[str] = Counter()
     for number, text in numbered_lines(path):
         row = read_row(text, f"{path}, line {number}")
-        content = content_hash(row)
         if row["event_id"] is None:
+            content = content_hash(row)
             row["event_id"] = f"{content}-{seen[content]}"
             seen[content] += 1
-        rival = by_id.get(row["event_id"])
-        if rival is None or (row["occurred_at"], content) < (rival["occurred_at"], content_hash(rival)):
+        rival = by_id.setdefault(row["event_id"], row)
+        if rival is not row and precedence(row) < precedence(rival):
             by_id[row["event_id"]] = row
     frame = pl.DataFrame(list(by_id.values()), schema=SCHEMA)
     has_stages = frame["stage"].null_count() < frame.height
@@ -138,6 +138,11 @@ def read_instant(value: Any, place: str) -> datetime:
         return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise DataError(f"{place}: `occurred_at` is ISO text such as 2026-01-31T09:00:00Z, found {value!r}") from error
+
+
+def precedence(row: dict[str, Any]) -> tuple[datetime, str]:
+    """Of rows with one id the earliest is the event, then the one with the smallest hash."""
+    return row["occurred_at"], content_hash(row)
 
 
 def content_hash(row: dict[str, Any]) -> str:

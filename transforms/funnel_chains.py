@@ -11,8 +11,6 @@ from transforms.funnel_search import Rules, microseconds
 from transforms.funnel_stream import ROW, cut_columns, step_columns
 from transforms.journey import Funnel
 
-PLACE = "place_{}"
-
 
 def place_columns(funnel: Funnel) -> list[str]:
     """Names of the columns that say which row of the stream serves each step."""

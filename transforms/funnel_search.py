@@ -99,11 +99,19 @@ def microseconds(duration: timedelta | None) -> int | None:
 def find_attempt(timeline: Timeline, rules: Rules, entry: Position) -> Attempt:
     """The attempt that begins with one event."""
     start = timeline.at[entry]
-    walk = Walk(timeline, rules, entry, start, None if rules.window is None else start + rules.window)
-    if rules.is_any and not any(timeline.cuts):
+    deadline = None if rules.window is None else start + rules.window
+    ahead = tuple(within_reach(cuts, start, deadline) for cuts in timeline.cuts)
+    walk = Walk(timeline._replace(cuts=ahead), rules, entry, start, deadline)
+    if rules.is_any and not any(ahead):
         return walk.outcome(walk.best_assignment(), [])
-    chains = walk.deepest_chains(timeline.cuts)
+    chains = walk.deepest_chains(ahead)
     return walk.outcome(walk.best_places(chains), chains)
+
+
+def within_reach(instants: Sequence[Instant], start: Instant, deadline: Instant | None) -> Sequence[Instant]:
+    """Of some ascending instants those after the start, up to the deadline."""
+    last = len(instants) if deadline is None else bisect_right(instants, deadline)
+    return instants[bisect_right(instants, start) : last]
 
 
 def scanned(attempts: Sequence[Attempt], at: Sequence[Instant]) -> Iterator[int]:
@@ -410,7 +418,7 @@ class Walk:
 
     def killed_at(self, chains: list[Chain], depth: int) -> Instant:
         """The instant the last deepest chain was cut."""
-        moments = sorted({cut for cuts in self.timeline.cuts for cut in cuts if cut > self.start})
+        moments = sorted({cut for cuts in self.timeline.cuts for cut in cuts})
         return next(moment for moment in moments if self.is_cut(chains, depth, moment))
 
 
