@@ -7,10 +7,13 @@ version: `transforms/rules/channels.json`.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from importlib import resources
 from typing import Any
 
 import polars as pl
+
+from transforms.kernels import distinct_rows
 
 RULES: dict[str, Any] = json.loads(resources.files("transforms").joinpath("rules", "channels.json").read_text("utf-8"))
 RULES_VERSION: str = RULES["version"]
@@ -28,8 +31,14 @@ def with_own_channel(events: pl.LazyFrame, *, own_hosts: Sequence[str]) -> pl.La
     In:  the columns of `ARRIVAL`, and any others.
     Out: the same rows, in the same order, and `own_channel`; null where nothing says how they came.
     """
-    arrivals = classify(events.select(ARRIVAL).unique(), own_hosts=own_hosts)
-    return events.join(arrivals, on=list(ARRIVAL), how="left", nulls_equal=True, maintain_order="left")
+    schema = {**events.collect_schema(), "own_channel": pl.String()}
+    return events.map_batches(partial(_add_own_channel, own_hosts=own_hosts), schema=schema)
+
+
+def _add_own_channel(events: pl.DataFrame, *, own_hosts: Sequence[str]) -> pl.DataFrame:
+    arrivals, place = distinct_rows(events.select(ARRIVAL))
+    channels = classify(arrivals.lazy(), own_hosts=own_hosts).collect(engine="in-memory")["own_channel"]
+    return events.with_columns(own_channel=channels.gather(place))
 
 
 def classify(arrivals: pl.LazyFrame, *, own_hosts: Sequence[str]) -> pl.LazyFrame:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import polars as pl
 
 Kernel = Callable[[pl.DataFrame], pl.DataFrame]
+_PLACE = "place among all rows"
+
 Schema = Mapping[str, pl.DataType | type[pl.DataType]]
 
 
@@ -27,3 +29,17 @@ def place_within(column: str) -> pl.Expr:
     """The place of a row among the rows with one value of a column, from 1; the rows are sorted by that column."""
     place = pl.int_range(pl.len(), dtype=pl.UInt32)
     return place - pl.when(changed([column])).then(place).forward_fill() + 1
+
+
+def distinct_rows(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """The distinct rows of a frame, in order of first appearance, and for each row the place of its like among them.
+
+    What is dear to compute of a row is computed of the distinct rows and gathered by that place.
+    """
+    if frame.is_empty():
+        return frame, pl.Series(dtype=pl.UInt32)
+    place = pl.int_range(frame.height, dtype=pl.UInt32, eager=True)
+    codes = frame.with_columns(pl.col(pl.String).cast(pl.Categorical(pl.Categories.random())).to_physical())
+    like = codes.with_columns(place.alias(_PLACE)).select(pl.col(_PLACE).first().over(frame.columns)).to_series()
+    is_first = like == place
+    return frame.filter(is_first), (is_first.cum_sum() - 1).gather(like)

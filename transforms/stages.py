@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -10,13 +10,16 @@ import polars as pl
 
 from transforms.contracts import CORE_EVENTS, CORE_STAGE_ENTRIES
 from transforms.journey import Journey, When
-from transforms.kernels import changed, place_within, run_whole
+from transforms.kernels import changed, distinct_rows, place_within, run_whole
 from transforms.predicates import glob_pattern, where_expr
 
 ENTRY_INPUT = (
     "customer_id", "event_number", "source", "event_id", "event", "occurred_at", "time_precision", "stage", "phase",
     "touchpoint", "channel", "is_counted", "is_stage_entry",
 )  # fmt: skip
+ANY_EVENT = "*"
+
+PropertyOf = Callable[[str], pl.Expr]
 
 
 class Rule(NamedTuple):
@@ -52,29 +55,26 @@ def stage_number(journey: Journey) -> pl.Expr:
 # ---------------------------------------------------------------- rules
 
 
-def matches(when: When, *, channel: str = "channel") -> pl.Expr:
+def matches(when: When, *, channel: str = "channel", property_of: PropertyOf | None = None) -> pl.Expr:
     """True where an event passes every key of a `when`; never null.
 
-    On columns of CORE_EVENTS; `channel` names the column that says how the customer came with this very event.
+    On columns of CORE_EVENTS; `channel` names the column that says how the customer came with this very event, and
+    `property_of` says how a property is read (by default as `event_property` does).
     """
     listed = {"source": when.source, "event": when.event, channel: when.channel, "object": when.object, "state": when.state}
     conditions = [_is_one_of(pl.col(column), names) for column, names in listed.items() if names]
     if when.status is not None:
         conditions.append(pl.col("is_customer") == (when.status == "customer"))
-    held = pl.all_horizontal(pl.lit(True), *conditions)
-    for column, patterns in (("hostname", when.hostname), ("path", when.path)):
-        if patterns:
-            held = held & _fits(pl.when(held).then(column), patterns)
-    if when.where:
-        held = held & where_expr(when.where, partial(_property_where, held))
-    return held.fill_null(False)
+    conditions += [_fits(pl.col(name), globs) for name, globs in (("hostname", when.hostname), ("path", when.path)) if globs]
+    held = pl.all_horizontal(pl.lit(True), *conditions).fill_null(False)
+    return held & where_expr(when.where, property_of or event_property)
 
 
 def event_property(name: str) -> pl.Expr:
     """The text of a property of an event: a column of CORE_EVENTS, else a key of `properties`; null where it is missing."""
     if name in CORE_EVENTS.schema:
         return pl.col(name).cast(pl.String)
-    return pl.col("properties").str.json_path_match(f"$[{json.dumps(name)}]")
+    return pl.col("properties").str.json_path_match(_json_path(name))
 
 
 def match_rules(timeline: pl.DataFrame, *, rules: Sequence[Rule], channel: str) -> pl.DataFrame:
@@ -83,8 +83,10 @@ def match_rules(timeline: pl.DataFrame, *, rules: Sequence[Rule], channel: str) 
     In:  columns of CORE_EVENTS, and `channel`: the column that says how the customer came with this very event.
     Out: the same rows in the same order: stage, stage_number, phase, touchpoint; null where no rule applies.
     """
-    passed = [pl.when(matches(rule.when, channel=channel)).then(pl.lit(at, pl.UInt32)) for at, rule in enumerate(rules)]
-    first = timeline.with_columns(rule=pl.coalesce(*passed, pl.lit(None, pl.UInt32)))["rule"]
+    seen, place = distinct_rows(timeline.select(_asked_columns(rules, channel)))
+    conditions = [matches(rule.when, channel=channel, property_of=_read_property) for rule in rules]
+    passed = [pl.when(condition).then(pl.lit(at, pl.UInt32)) for at, condition in enumerate(conditions)]
+    first = seen.with_columns(rule=pl.coalesce(*passed, pl.lit(None, pl.UInt32)))["rule"].gather(place)
     names = pl.DataFrame(
         [(rule.stage, rule.stage_number, rule.phase, rule.touchpoint) for rule in rules],
         schema={"stage": pl.String, "stage_number": pl.UInt32, "phase": pl.String, "touchpoint": pl.String},
@@ -110,9 +112,32 @@ def _fits_one(text: pl.Expr, pattern: str) -> pl.Expr:
     return text == pattern if folder == pattern else (text == folder) | text.str.starts_with(f"{folder}/")
 
 
-def _property_where(held: pl.Expr, name: str) -> pl.Expr:
-    """A property, read only where the rest of the rule holds."""
-    return pl.when(held).then(event_property(name))
+def _asked_columns(rules: Sequence[Rule], channel: str) -> list[pl.Expr]:
+    """What the rules look at: columns, and each key of `properties` where a rule asks for it."""
+    columns = {"source", "event", "path", "hostname", "object", "state", "is_customer", channel}
+    events_asked: dict[str, set[str]] = {}
+    for when in (rule.when for rule in rules):
+        for name in when.where:
+            events_asked.setdefault(name, set()).update(when.event or {ANY_EVENT})
+    read = [pl.col(name) for name in sorted(columns | (events_asked.keys() & CORE_EVENTS.schema.keys()))]
+    for name, events in sorted(events_asked.items()):
+        if name not in CORE_EVENTS.schema:
+            asked = pl.lit(True) if ANY_EVENT in events else pl.col("event").is_in(sorted(events))
+            only = pl.when(asked).then("properties").str
+            read.append(only.json_path_match(_json_path(name)).alias(_column_of(name)))
+    return read
+
+
+def _read_property(name: str) -> pl.Expr:
+    return pl.col(name).cast(pl.String) if name in CORE_EVENTS.schema else pl.col(_column_of(name))
+
+
+def _column_of(name: str) -> str:
+    return f"property {name}"
+
+
+def _json_path(name: str) -> str:
+    return f"$[{json.dumps(name)}]"
 
 
 # ---------------------------------------------------------------- entries
