@@ -2,8 +2,11 @@
 
 import hashlib
 import json
-from collections import Counter
+import os
+import threading
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -37,7 +40,9 @@ from transforms.mapping import (
 from transforms.outcomes import events_of, records_of, row_summary, settle, with_keys
 
 PART_ROWS = 500_000
-TRAY_BYTES = 48 << 20
+TRAY_BYTES = 256 << 20
+GROUP_ROWS = 50_000
+JUDGES = min(4, os.cpu_count() or 1)
 SAMPLE_ROWS = 10_000
 EVENT_TABLES = {"web": "raw.web_events", "crm": "raw.crm_events"}
 NONE_EARLIER = pl.DataFrame(schema={"content": KEY, "seen": pl.Int64})
@@ -268,6 +273,44 @@ def _whole(path: Path, lookup: Lookup, columns: list[str]) -> pl.DataFrame:
 # ---------------------------------------------------------------- loading
 
 
+class Judges:
+    """Judge parts of a source's rows side by side, each thread on a connection of its own; results come in order."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.pool = ThreadPoolExecutor(JUDGES)
+        self.own = threading.local()
+        self.connections: list[Connection] = []
+
+    @classmethod
+    @contextmanager
+    def sitting(cls, desk: Desk) -> Iterator["Judges"]:
+        """Judges for as long as the block runs."""
+        judges = cls(desk)
+        try:
+            yield judges
+        finally:
+            judges.pool.shutdown(cancel_futures=True)
+            for connection in judges.connections:
+                connection.close()
+
+    def judged(self, parts: Iterable[pl.DataFrame]) -> Iterator[Judged]:
+        """The parts in order, a few of them worked on ahead."""
+        waiting: deque[Future[Judged]] = deque()
+        for part in parts:
+            waiting.append(self.pool.submit(self._judge, part))
+            if len(waiting) > JUDGES:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    def _judge(self, part: pl.DataFrame) -> Judged:
+        if not hasattr(self.own, "connection"):
+            self.own.connection = scratch()
+            self.connections.append(self.own.connection)
+        return self.desk.judge(part, self.own.connection)
+
+
 @dataclass
 class Loader:
     """Loads the files of one source: small ones many in a transaction, a large one in a transaction of its own."""
@@ -279,8 +322,8 @@ class Loader:
 
     def load(self, files: Sequence[LandedFile]) -> Iterator[tuple[LandedFile, str | None]]:
         """Load files in order; each with its problem, or None when it was loaded."""
-        tray = Tray(self.desk)
-        with self.warehouse.opened() as connection:
+        tray = Tray()
+        with Judges.sitting(self.desk) as judges:
             for file in files:
                 parts = readers.read(file.path, self.desk.source, self.desk.wanted)
                 try:
@@ -288,79 +331,92 @@ class Loader:
                 except UnreadableFile as error:
                     yield file, str(error)
                     continue
-                if len(head) < 2:
-                    tray.put(file, head, connection)
-                else:
-                    yield file, self._load_large(file, chain(head, parts))
-                if tray.row_count >= self.part_rows:
-                    yield from self._load_tray(tray)
-                    tray = Tray(self.desk)
-            yield from self._load_tray(tray)
+                if len(head) == 2:
+                    yield file, self._load_large(file, chain(head, parts), judges)
+                    continue
+                tray.put(file, head)
+                if tray.row_count >= self.part_rows or tray.byte_count >= TRAY_BYTES:
+                    yield from self._load_tray(tray, judges)
+                    tray = Tray()
+            yield from self._load_tray(tray, judges)
 
-    def _load_tray(self, tray: "Tray") -> Iterator[tuple[LandedFile, str | None]]:
+    def _load_tray(self, tray: "Tray", judges: Judges) -> Iterator[tuple[LandedFile, str | None]]:
         """Load whole small files, all of them in one transaction."""
         if tray.files:
             with self.warehouse.writing() as connection:
                 books = Books(self.desk, connection, tray.files)
-                books.add(tray.judged(connection))
+                for judged in _gathered(judges.judged(tray.groups()), self.part_rows):
+                    books.add(judged)
                 books.close(tray.rows_in)
             self.outcomes += books.outcomes
         for file in tray.files:
             yield file, None
 
-    def _load_large(self, file: LandedFile, parts: Iterable[pl.DataFrame]) -> str | None:
+    def _load_large(self, file: LandedFile, parts: Iterable[pl.DataFrame], judges: Judges) -> str | None:
         """Load one file part by part; a problem anywhere in it undoes all of it."""
         try:
             with self.warehouse.writing() as connection:
-                books, waiting, rows_in = Books(self.desk, connection, [file]), Judged.none(), 0
-                for part in parts:
-                    rows_in += part.height
-                    waiting = waiting.followed_by(self.desk.judge(_numbered(part, file, 0), connection))
-                    if waiting.row_count >= self.part_rows:
-                        books.add(waiting)
-                        waiting = Judged.none()
-                books.add(waiting)
-                books.close([rows_in])
+                books = Books(self.desk, connection, [file])
+                heights: list[int] = []
+                numbered = (_numbered(part, file, 0) for part in _counted(parts, heights))
+                for judged in _gathered(judges.judged(numbered), self.part_rows):
+                    books.add(judged)
+                books.close([sum(heights)])
         except UnreadableFile as error:
             return str(error)
         self.outcomes += books.outcomes
         return None
 
 
-class Tray:
-    """Whole small files on their way into one transaction, judged some at a time so that little raw text is held."""
+def _gathered(parts: Iterable[Judged], row_count: int) -> Iterator[Judged]:
+    """Judged parts put together until they have about so many rows."""
+    waiting = Judged.none()
+    for part in parts:
+        waiting = waiting.followed_by(part)
+        if waiting.row_count >= row_count:
+            yield waiting
+            waiting = Judged.none()
+    yield waiting
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+
+def _counted(parts: Iterable[pl.DataFrame], heights: list[int]) -> Iterator[pl.DataFrame]:
+    """The parts, each noted with its height as it passes."""
+    for part in parts:
+        heights.append(part.height)
+        yield part
+
+
+class Tray:
+    """Whole small files on their way into one transaction."""
+
+    def __init__(self) -> None:
         self.files: list[LandedFile] = []
         self.rows_in: list[int] = []
-        self.done = Judged.none()
-        self.waiting: list[pl.DataFrame] = []
-        self.waiting_bytes = 0
+        self.parts: list[pl.DataFrame] = []
+        self.byte_count = 0
 
     @property
     def row_count(self) -> int:
         """Rows of all files on the tray."""
         return sum(self.rows_in)
 
-    def put(self, file: LandedFile, parts: list[pl.DataFrame], connection: Connection) -> None:
+    def put(self, file: LandedFile, parts: list[pl.DataFrame]) -> None:
         """Add a file with all its rows."""
-        self.waiting += [_numbered(part, file, len(self.files)) for part in parts]
-        self.waiting_bytes += int(sum(part.estimated_size() for part in parts))
+        self.parts += [_numbered(part, file, len(self.files)) for part in parts]
+        self.byte_count += int(sum(part.estimated_size() for part in parts))
         self.files.append(file)
         self.rows_in.append(sum(part.height for part in parts))
-        if self.waiting_bytes >= TRAY_BYTES:
-            self._judge(connection)
 
-    def judged(self, connection: Connection) -> Judged:
-        """All rows, judged."""
-        self._judge(connection)
-        return self.done
-
-    def _judge(self, connection: Connection) -> None:
-        if self.waiting:
-            self.done = self.done.followed_by(self.desk.judge(pl.concat(self.waiting), connection))
-        self.waiting, self.waiting_bytes = [], 0
+    def groups(self) -> Iterator[pl.DataFrame]:
+        """The rows of the files, several small files at a time."""
+        group: list[pl.DataFrame] = []
+        for part in self.parts:
+            group.append(part)
+            if sum(piece.height for piece in group) >= GROUP_ROWS:
+                yield pl.concat(group)
+                group = []
+        if group:
+            yield pl.concat(group)
 
 
 def _numbered(part: pl.DataFrame, file: LandedFile, number: int) -> pl.DataFrame:

@@ -13,7 +13,7 @@ import polars as pl
 from transforms.agents import agent_columns
 from transforms.contracts import IDENTIFIERS, TIME
 from transforms.hashing import fast_key
-from transforms.mapping import TIME_FIELDS
+from transforms.mapping import DATED, TIME_FIELDS
 
 REASONS = (
     "encoding", "too_large", "parse_error", "wrong_columns", "missing_time", "bad_time", "future_time", "missing_identity",
@@ -83,7 +83,7 @@ def canonical_rows(mapped: pl.LazyFrame, *, rules: Rules) -> pl.LazyFrame:
     Sources: semantics.md §2 (clocks, content), §3 (reasons), §4 (values).
     """
     timed = mapped.with_columns(_identifiers(rules)).pipe(_with_clock).pipe(_with_address).pipe(agent_columns)
-    valued = timed.with_columns(_plain_fields(rules)).with_columns(_money(rules)).with_columns(_verdict(rules))
+    valued = timed.with_columns(_plain_fields(rules)).pipe(_with_money, rules).with_columns(_verdict(rules))
     return valued.select(
         "file", "row", "variant", "reason", "field", "modified_at",
         pl.when(pl.col("reason").is_not_null() | (pl.col("variant") == 0)).then("text").alias("text"),
@@ -205,16 +205,20 @@ def per_distinct(text: pl.Expr, function: Callable[[str], str | None]) -> pl.Exp
 def _with_address(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Split addresses into host, path and campaign; no query is kept."""
     address = pl.coalesce("url", "path").str.extract_groups(ADDRESS)
-    pathname = pl.col("address_path")
-    unnamed = pl.when(pl.col("address_host").is_null() & pl.col("url").is_not_null()).then(pathname)
-    given = pl.when(pl.col("url").is_null()).then(pathname).otherwise(pl.col("path").str.replace(r"[?#].*$", ""))
-    path = pl.coalesce(given, unnamed.str.replace(BARE_HOST, "/"), pathname)
+    is_bare = pl.col("address_host").is_null() & pl.col("url").is_not_null()
+    path = pl.coalesce(
+        pl.when(pl.col("url").is_not_null()).then(pl.col("path").str.replace(r"[?#].*$", "")),
+        pl.col("bare").str.replace(BARE_HOST, "/"),
+        "address_path",
+    )
     return (
         rows.with_columns(address.struct.rename_fields(["address_host", "address_path", "query"]).alias("address"))
         .unnest("address")
+        .with_columns(bare=pl.when(is_bare).then("address_path"))
+        .with_columns(path=path)
         .with_columns(
-            hostname=pl.coalesce("hostname", "address_host", unnamed.str.extract(BARE_HOST)).str.strip_chars().str.to_lowercase(),
-            path=pl.when(path == "").then(pl.lit("/")).otherwise(path),
+            hostname=pl.coalesce("hostname", "address_host", pl.col("bare").str.extract(BARE_HOST)).str.strip_chars().str.to_lowercase(),
+            path=pl.when(pl.col("path") == "").then(pl.lit("/")).otherwise("path"),
             referrer=pl.col("referrer").str.replace(r"[?#].*$", "").str.replace(r"//[^/?#@]*@", "//"),
             click_id=pl.col("query").str.extract(rf"(?:^|&)({'|'.join(CLICK_IDS)})=[^&]"),
             **{name: pl.coalesce(name, _query_value(name)) for name in UTM},
@@ -251,21 +255,25 @@ def _truth(name: str) -> pl.Expr:
     return pl.col(name).str.strip_chars().str.to_lowercase().replace_strict(TRUTH, default=None, return_dtype=pl.Boolean)
 
 
-def _money(rules: Rules) -> list[pl.Expr]:
+def _with_money(rows: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
     """Money in minor units: decimals by the currency's ISO exponent; what is given back is negative."""
-    given = pl.any_horizontal(pl.col("value").is_not_null(), pl.col("value_minor").is_not_null())
-    currency = pl.when(given).then(pl.col("currency").str.strip_chars().str.to_uppercase().fill_null(rules.currency))
-    units = currency.replace_strict(MINOR_UNITS, default=100.0, return_dtype=pl.Float64)
+    given = pl.col("value").is_not_null() | pl.col("value_minor").is_not_null()
+    currency = pl.col("currency").str.strip_chars().str.to_uppercase().fill_null(rules.currency)
+    units = pl.col("currency").replace_strict(MINOR_UNITS, default=100.0, return_dtype=pl.Float64)
     minor = (pl.col("value").str.strip_chars().cast(pl.Float64, strict=False) * units).round()
     counted = pl.col("value_minor").str.strip_chars().cast(pl.Int64, strict=False)
     amount = pl.coalesce(counted, pl.when(minor.is_finite() & (minor.abs() < GREATEST_MINOR)).then(minor).cast(pl.Int64))
-    signed = pl.when(pl.col("event") == "order_returned").then(-amount.abs()).otherwise(amount)
-    return [
-        signed.alias("value_minor"),
-        pl.when(amount.is_not_null()).then(currency).alias("currency"),
-        (given & amount.is_null()).alias("value:wrong"),
-        (amount.is_not_null() & ~currency.str.contains("^[A-Z]{3}$")).alias("currency:wrong"),
-    ]
+    amount = pl.when(pl.col("event") == "order_returned").then(-amount.abs()).otherwise(amount)
+    known = pl.col("value_minor").is_not_null()
+    return (
+        rows.with_columns(currency=pl.when(given).then(currency), money_given=given)
+        .with_columns(value_minor=amount)
+        .with_columns(
+            (pl.col("money_given") & ~known).alias("value:wrong"),
+            (known & ~pl.col("currency").str.contains("^[A-Z]{3}$")).alias("currency:wrong"),
+            currency=pl.when(known).then("currency"),
+        )
+    )
 
 
 # ---------------------------------------------------------------- the verdict (semantics.md §3)
@@ -274,8 +282,7 @@ def _money(rules: Rules) -> list[pl.Expr]:
 def _verdict(rules: Rules) -> list[pl.Expr]:
     """Why a row cannot be used, the first reason that applies, and the field concerned."""
     is_event = pl.col("variant") > 0
-    times = (*TIME_FIELDS, "modified_at")
-    unread = pl.coalesce(pl.when(pl.col(f"{name}:given") & pl.col(_read(name)).is_null()).then(pl.lit(name)) for name in times)
+    unread = pl.coalesce(pl.when(pl.col(f"{name}:given") & pl.col(_read(name)).is_null()).then(pl.lit(name)) for name in DATED)
     untimed = is_event & ~pl.any_horizontal(f"{name}:given" for name in TIME_FIELDS if name != "sent_at")
     latest = pl.lit(rules.complete_to, TIME) if rules.complete_to else pl.col("landed_at") + GRACE
     future = is_event & pl.col("received_at").is_null() & (pl.col("occurred_at") > latest)

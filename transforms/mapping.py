@@ -28,6 +28,7 @@ TEXT_FIELDS = (
     "utm_term", "utm_content", "channel", "user_agent", "device", "browser", "country", "is_bot", "is_internal", "object",
     "record_id", "state", "value", "value_minor", "currency",
 )  # fmt: skip
+DATED = (*TIME_FIELDS, "modified_at")
 FIELDS = (*TEXT_FIELDS[:2], *TIME_FIELDS, *TEXT_FIELDS[2:])
 ADDED = ("value", "value_minor")
 PERSONAL = ("email", "phone")
@@ -353,12 +354,19 @@ SEGMENT_FIELDS: dict[str, FieldSpec] = {
 
 def segment_event() -> pl.Expr:
     """The event's name from a Segment call: pages are page_view, known tracks by name, other names in snake_case."""
+    return pl.struct("raw:type", "raw:event").map_batches(_segment_names, return_dtype=pl.String, is_elementwise=True)
+
+
+def _segment_names(calls: pl.Series) -> pl.Series:
+    """Names of calls, each distinct one worked out once."""
+    given = calls.struct.unnest()
     kind = pl.col("raw:type").str.strip_chars().str.to_lowercase()
     call = kind.replace_strict(SEGMENT_CALLS, default=None, return_dtype=pl.String)
-    track = pl.when(kind.is_null() | (kind == "track")).then(text_of("event").str.strip_chars())
+    track = pl.when(kind.is_null() | (kind == "track")).then(text_of("event").str.strip_chars()).otherwise(kind)
     known = track.replace_strict(SEGMENT_EVENTS, default=None, return_dtype=pl.String)
-    other = pl.when(call.is_null() & known.is_null()).then(pl.when(kind == "track").then(track).otherwise(pl.coalesce(track, kind)))
-    return pl.coalesce(call, known, snake_case(other))
+    names = given.unique().with_columns(name=pl.coalesce(call, known, snake_case(track)))
+    named = given.join(names, on=given.columns, how="left", nulls_equal=True, maintain_order="left")
+    return named["name"].alias(calls.name)
 
 
 def snake_case(name: pl.Expr) -> pl.Expr:
@@ -393,19 +401,27 @@ def mapped_rows(rows: pl.LazyFrame, *, source: Source, lookups: Lookups, zones: 
          may hold several events; else the number of the event), the fields, and for each time field T also
          `T:given` (there was text) and `T:day` (it was a bare date); `modified_at` likewise; properties.
     """
-    properties = _properties(source, lookups)
     shared = {**_row_fields(source), **source.all_fields()}
     if not is_plural(source):
-        return rows.select(*_kept(source), pl.lit(1, pl.Int32).alias("variant"), *_fields(shared, source, lookups, zones), properties)
+        return _told(rows, 1, shared, source, lookups, zones)
     itself = {name: spec for name, spec in shared.items() if name != "event"}
-    frames = [rows.select(*_kept(source), pl.lit(0, pl.Int32).alias("variant"), *_fields(itself, source, lookups, zones), properties)]
+    frames = [_told(rows, 0, itself, source, lookups, zones)]
     for number, (fields, applies) in enumerate(_row_events(source, shared), start=1):
-        frames.append(
-            rows.filter(pl.col("problem").is_null() & applies)
-            .select(*_kept(source), pl.lit(number, pl.Int32).alias("variant"), *_fields(fields, source, lookups, zones), properties)
-            .filter(_has_time(fields))
-        )
+        told = _told(rows.filter(pl.col("problem").is_null() & applies), number, fields, source, lookups, zones)
+        frames.append(told.filter(_has_time(fields)))
     return pl.concat(frames)
+
+
+def _told(
+    rows: pl.LazyFrame, variant: int, fields: Mapping[str, FieldSpec], source: Source, lookups: Lookups, zones: Zones
+) -> pl.LazyFrame:
+    """One event of each row (variant 0: the row itself), with all fields; those without a spec are null."""
+    whole = pl.col("json:*") if source.group else pl.lit(None, pl.String)
+    texts = [_text_field(name, fields.get(name), source, lookups).alias(name) for name in TEXT_FIELDS]
+    times = [_time_text(fields.get(name), lookups).alias(name) for name in DATED]
+    carried = [*[pl.col(name) for name in CARRIED], whole.alias("whole"), pl.lit(variant, pl.Int32).alias("variant")]
+    told = rows.select(*carried, *texts, *times, _properties(source, lookups))
+    return told.with_columns(expression for name in DATED for expression in _time_field(name, fields.get(name), zones))
 
 
 def is_plural(source: Source) -> bool:
@@ -438,22 +454,6 @@ def _has_time(fields: Mapping[str, FieldSpec]) -> pl.Expr:
     return pl.any_horizontal([pl.col(f"{name}:given") for name in given]) if given else pl.lit(False)
 
 
-def _kept(source: Source) -> list[pl.Expr]:
-    """What goes with a row; a line item carries all its columns, which tell it apart."""
-    whole = pl.col("json:*") if source.group else pl.lit(None, pl.String)
-    return [*[pl.col(name) for name in CARRIED], whole.alias("whole")]
-
-
-def _fields(fields: Mapping[str, FieldSpec], source: Source, lookups: Lookups, zones: Zones) -> list[pl.Expr]:
-    """All fields, the ones without a spec as null."""
-    found: list[pl.Expr] = []
-    for name in TEXT_FIELDS:
-        found.append(_text_field(name, fields.get(name), source, lookups).alias(name))
-    for name in (*TIME_FIELDS, "modified_at"):
-        found += _time_field(name, fields.get(name), lookups, zones)
-    return found
-
-
 def _text_field(name: str, spec: FieldSpec | None, source: Source, lookups: Lookups) -> pl.Expr:
     if source.group and name == "event_id":
         return pl.concat_str([text_of(column) for column in source.group.by], separator=":")
@@ -467,16 +467,19 @@ def _text_field(name: str, spec: FieldSpec | None, source: Source, lookups: Look
     return value
 
 
-def _time_field(name: str, spec: FieldSpec | None, lookups: Lookups, zones: Zones) -> list[pl.Expr]:
+def _time_text(spec: FieldSpec | None, lookups: Lookups) -> pl.Expr:
+    return pl.lit(None, pl.String) if spec is None else spec_text(spec, lookups).str.strip_chars()
+
+
+def _time_field(name: str, spec: FieldSpec | None, zones: Zones) -> list[pl.Expr]:
+    """The time that a text column tells, whether it was given, and whether it was a bare date."""
     if spec is None:
         value, given, is_day = pl.lit(None, TIME), pl.lit(False), pl.lit(False)
     else:
-        text = spec_text(spec, lookups).str.strip_chars()
-        text = pl.when(text != "").then(text)
-        zone = spec.time_zone or zones.times
-        date_zone = spec.time_zone or zones.dates
-        value = parsed_times(text, format=spec.format or "iso", zone=zone, date_zone=date_zone)
-        given, is_day = text.is_not_null(), is_bare_date(text, format=spec.format or "iso")
+        text, format = pl.col(name), spec.format or "iso"
+        zone, date_zone = spec.time_zone or zones.times, spec.time_zone or zones.dates
+        value = parsed_times(text, format=format, zone=zone, date_zone=date_zone)
+        given, is_day = (text != "").fill_null(False), is_bare_date(text, format=format)
     return [value.alias(name), given.alias(f"{name}:given"), is_day.alias(f"{name}:day")]
 
 

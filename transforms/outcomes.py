@@ -146,7 +146,8 @@ def events_of(canonical: pl.DataFrame, loaded: pl.DataFrame, *, source: Source) 
 
     An event of a record is known by object, record, state (or event) and time; of several events of a row each has its number.
     """
-    kept = canonical.filter(pl.col("variant") > 0).join(loaded, on=["file", "row"], how="inner", maintain_order="left")
+    events = canonical.filter(pl.col("variant") > 0) if is_plural(source) else canonical
+    kept = events.join(loaded, on=["file", "row"], how="inner", maintain_order="left")
     if source.record:
         instant = pl.col("occurred_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
         event_id = pl.concat_str("object", "record_id", pl.coalesce("state", "event"), instant, separator=":")
