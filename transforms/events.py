@@ -5,7 +5,7 @@ from functools import partial
 
 import polars as pl
 
-from transforms.channels import ANSWERED_CONTACTS, ARRIVAL, contact_medium, with_own_channel
+from transforms.channels import ANSWERED_CONTACTS, contact_medium, with_own_channel
 from transforms.contracts import CANONICAL, CORE_CUSTOMERS, CORE_EVENTS, CORE_TOUCHES, Column, Table
 from transforms.journey import Conversion, Journey
 from transforms.kernels import changed, place_within, run_whole
@@ -23,7 +23,9 @@ OWNED = Table(
         Column("visitor_id", pl.String, "The browser or device; null for events without one."),
     ),
 )
-CARRIED = tuple(name for name in CORE_EVENTS.schema if name in OWNED.schema)
+TIMELINE_INPUT = tuple(
+    name for name in OWNED.schema if name in CORE_EVENTS.schema or name in ("visit_id", "given_channel")
+)
 SESSION_INPUT = (
     "place", "customer", "visitor_id", "visit_id", "occurred_at", "is_dated", "is_active", "is_counted", "has_arrival",
     "is_web", "own_channel", "utm_campaign", "source", "event_id",
@@ -49,11 +51,8 @@ def build_timeline(owned: pl.LazyFrame, *, journey: Journey) -> pl.LazyFrame:
     Out: CORE_EVENTS, ordered by (customer_id, event_number). Of events of one customer with one key, the first in the
          total order stays. semantics.md §2, §5, §6, §7.
     """
-    reads = [name for name in OWNED.schema if name in CARRIED or name in _NEEDED]
-    return run_whole(OWNED.conform(owned), partial(_build, journey=journey), reads=reads, gives=CORE_EVENTS.schema)
-
-
-_NEEDED = ("customer_id", "visit_id", *ARRIVAL)
+    kernel = partial(_build, journey=journey)
+    return run_whole(OWNED.conform(owned), kernel, reads=TIMELINE_INPUT, gives=CORE_EVENTS.schema)
 
 
 def _build(owned: pl.DataFrame, *, journey: Journey) -> pl.DataFrame:

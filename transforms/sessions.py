@@ -20,7 +20,11 @@ SUMMARY_INPUT = (
 )  # fmt: skip
 PAGE = "page_view"
 RETURN = "order_returned"
-UNITS = {"customer": ["customer"], "visitor": ["customer", "visitor_id"], "given": ["customer", "visitor_id", "visit_id"]}
+UNITS = {
+    "customer": ["customer"],
+    "visitor": ["customer", "visitor_id"],
+    "given": ["customer", "visitor_id", "visit_id"],
+}
 
 
 # ---------------------------------------------------------------- cutting
@@ -42,7 +46,9 @@ def session_numbers(
     return events.map_batches(partial(_number, units=units, timeout=timeout, max_length=max_length), schema=schema)
 
 
-def _number(events: pl.DataFrame, *, units: list[str], timeout: timedelta, max_length: timedelta | None) -> pl.DataFrame:
+def _number(
+    events: pl.DataFrame, *, units: list[str], timeout: timedelta, max_length: timedelta | None
+) -> pl.DataFrame:
     place = pl.int_range(pl.len(), dtype=pl.UInt32)
     timed = events.select(*units, "occurred_at", place=place).drop_nulls("occurred_at").sort(*units, "occurred_at")
     opens = _opens(timed.with_columns(begins=changed(units)), timeout=timeout, max_length=max_length)

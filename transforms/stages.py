@@ -61,11 +61,19 @@ def matches(when: When, *, channel: str = "channel", property_of: PropertyOf | N
     On columns of CORE_EVENTS; `channel` names the column that says how the customer came with this very event, and
     `property_of` says how a property is read (by default as `event_property` does).
     """
-    listed = {"source": when.source, "event": when.event, channel: when.channel, "object": when.object, "state": when.state}
+    listed = {
+        "source": when.source,
+        "event": when.event,
+        channel: when.channel,
+        "object": when.object,
+        "state": when.state,
+    }
     conditions = [_is_one_of(pl.col(column), names) for column, names in listed.items() if names]
     if when.status is not None:
         conditions.append(pl.col("is_customer") == (when.status == "customer"))
-    conditions += [_fits(pl.col(name), globs) for name, globs in (("hostname", when.hostname), ("path", when.path)) if globs]
+    conditions += [
+        _fits(pl.col(name), globs) for name, globs in (("hostname", when.hostname), ("path", when.path)) if globs
+    ]
     held = pl.all_horizontal(pl.lit(True), *conditions).fill_null(False)
     return held & where_expr(when.where, property_of or event_property)
 
@@ -153,7 +161,9 @@ def entering_places(timeline: pl.DataFrame) -> pl.Series:
     that applied before it.
     """
     mapped = timeline.filter(pl.col("is_counted") & pl.col("stage_number").is_not_null())
-    applied = mapped.select("place", "customer", "moment", "stage_number").sort("customer", "moment", "stage_number", "place")
+    applied = mapped.select("place", "customer", "moment", "stage_number").sort(
+        "customer", "moment", "stage_number", "place"
+    )
     return applied.filter(changed(["customer", "stage_number"]))["place"].sort()
 
 
@@ -164,7 +174,9 @@ def stage_entries(events: pl.LazyFrame, *, journey: Journey) -> pl.LazyFrame:
     Out: CORE_STAGE_ENTRIES, ordered by (customer_id, entry_number). semantics.md §7.
     """
     entering = events.filter(pl.col("is_stage_entry") & pl.col("is_counted"))
-    return run_whole(entering, partial(_list_entries, journey=journey), reads=ENTRY_INPUT, gives=CORE_STAGE_ENTRIES.schema)
+    return run_whole(
+        entering, partial(_list_entries, journey=journey), reads=ENTRY_INPUT, gives=CORE_STAGE_ENTRIES.schema
+    )
 
 
 def _list_entries(entering: pl.DataFrame, *, journey: Journey) -> pl.DataFrame:

@@ -34,7 +34,13 @@ def preset(name: str) -> Journey:
 def timeline(name: str, *events: Event) -> pl.LazyFrame:
     """One customer's events, a day apart, so that each has its own visit."""
     rows = [
-        {"customer_id": "ann", "source": "web", "event_id": f"{n:02d}", "occurred_at": START + timedelta(days=n), **event}
+        {
+            "customer_id": "ann",
+            "source": "web",
+            "event_id": f"{n:02d}",
+            "occurred_at": START + timedelta(days=n),
+            **event,
+        }
         for n, event in enumerate(events)
     ]
     owned = pl.LazyFrame(rows, schema_overrides={"occurred_at": TIME}, infer_schema_length=None)
@@ -89,10 +95,7 @@ def test_no_rule_is_out_of_reach(name):
     rules = rules_of(preset(name))
 
     hidden = [
-        later.touchpoint
-        for place, later in enumerate(rules)
-        for earlier in rules[:place]
-        if later.when == earlier.when
+        later.touchpoint for place, later in enumerate(rules) for earlier in rules[:place] if later.when == earlier.when
     ]
     assert hidden == []
 
@@ -208,7 +211,12 @@ SCENARIOS = {
         "support",
         [
             (did("ticket_stage_entered", state=state), stage)
-            for state, stage in (("new", "opened"), ("assigned", "triaged"), ("Pending", "in progress"), ("solved", "resolved"))
+            for state, stage in (
+                ("new", "opened"),
+                ("assigned", "triaged"),
+                ("Pending", "in progress"),
+                ("solved", "resolved"),
+            )
         ],
     ),
 }
@@ -226,7 +234,9 @@ def test_a_worked_example_maps_to_its_stages(scenario):
 def test_a_shoe_buyer_walks_forward_through_all_five_stages():
     _, story = SCENARIOS["a shoe buyer"]
 
-    entries = stage_entries(timeline("ecommerce", *(event for event, _ in story)), journey=preset("ecommerce")).collect()
+    entries = stage_entries(
+        timeline("ecommerce", *(event for event, _ in story)), journey=preset("ecommerce")
+    ).collect()
 
     assert entries["stage"].to_list() == STAGES["ecommerce"]
     assert set(entries["direction"]) == {"forward"}

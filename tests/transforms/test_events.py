@@ -22,7 +22,10 @@ STAGES = [
         ],
     },
     {"name": "try", "phases": [{"name": "cart", "touchpoints": [{"name": "cart", "when": {"event": "add_to_cart"}}]}]},
-    {"name": "buy", "touchpoints": [{"name": "order", "when": {"event": "order_placed", "where": {"price": {"gte": 10}}}}]},
+    {
+        "name": "buy",
+        "touchpoints": [{"name": "order", "when": {"event": "order_placed", "where": {"price": {"gte": 10}}}}],
+    },
 ]
 JOURNEY = Journey(stages=STAGES, conversions=[{"event": "order_placed"}], time_zone="Europe/Berlin")
 
@@ -94,7 +97,9 @@ def test_a_date_is_ordered_where_the_clocks_skip_midnight():
 
 
 def test_of_events_with_one_key_the_first_stays():
-    timeline = timeline_of({"event_id": "x", "occurred_at": at(9)}, {"event_id": "x"}, {"event_id": "x", "source": "crm"})
+    timeline = timeline_of(
+        {"event_id": "x", "occurred_at": at(9)}, {"event_id": "x"}, {"event_id": "x", "source": "crm"}
+    )
 
     assert timeline.select("source", "occurred_at").rows() == [("crm", START), ("web", START)]
 
@@ -137,7 +142,9 @@ def test_a_robot_s_purchase_makes_nobody_a_customer():
 
 def test_a_conversion_may_ask_for_properties():
     journey = Journey(conversions=[{"event": "deal_won", "where": {"plan": "gold"}}])
-    timeline = timeline_of({"event": "deal_won", "properties": '{"plan": "gold"}'}, {"event": "deal_won"}, journey=journey)
+    timeline = timeline_of(
+        {"event": "deal_won", "properties": '{"plan": "gold"}'}, {"event": "deal_won"}, journey=journey
+    )
 
     assert timeline["is_conversion"].to_list() == [True, False]
 
@@ -162,7 +169,9 @@ def test_the_same_page_is_another_touchpoint_after_the_first_purchase():
 
 
 def test_a_phase_s_touchpoint_names_its_phase():
-    assert timeline_of({"event": "add_to_cart"}).select("stage", "phase", "touchpoint").rows() == [("try", "cart", "cart")]
+    assert timeline_of({"event": "add_to_cart"}).select("stage", "phase", "touchpoint").rows() == [
+        ("try", "cart", "cart")
+    ]
 
 
 def test_a_rule_may_ask_for_properties():
@@ -250,7 +259,13 @@ def test_every_counted_active_event_has_one_session_and_no_robot_has(history, ba
 
     assert timeline.filter("is_active")["session_id"].is_not_null().all()
     assert timeline.filter(~pl.col("is_counted"))["session_id"].is_null().all()
-    assert timeline.filter("is_active").group_by("session_id").agg(pl.col("customer_id").n_unique())["customer_id"].eq(1).all()
+    assert (
+        timeline.filter("is_active")
+        .group_by("session_id")
+        .agg(pl.col("customer_id").n_unique())["customer_id"]
+        .eq(1)
+        .all()
+    )
 
 
 @settings(deadline=None, max_examples=60)

@@ -151,7 +151,9 @@ def test_robots_and_internal_traffic_have_no_session():
 
 
 def test_robots_do_not_bridge():
-    timeline = timeline_of({"is_bot": False}, {"is_bot": True, "occurred_at": at(25)}, {"is_bot": False, "occurred_at": at(50)})
+    timeline = timeline_of(
+        {"is_bot": False}, {"is_bot": True, "occurred_at": at(25)}, {"is_bot": False, "occurred_at": at(50)}
+    )
 
     assert session_places(timeline) == [1, None, 2]
 
@@ -200,7 +202,11 @@ def test_given_sessions_are_the_source_s_own():
 
 
 def test_events_without_the_source_s_session_fall_back_on_the_timeout():
-    events = [{"visitor_id": "a"}, {"visitor_id": "a", "occurred_at": at(30)}, {"visitor_id": "a", "occurred_at": at(61)}]
+    events = [
+        {"visitor_id": "a"},
+        {"visitor_id": "a", "occurred_at": at(30)},
+        {"visitor_id": "a", "occurred_at": at(61)},
+    ]
 
     assert session_places(timeline_of(*events, sessions={"per": "given"})) == [1, 1, 2]
 

@@ -20,7 +20,12 @@ def timeline(*events: str | dict[str, object]) -> pl.LazyFrame:
     rows = []
     for number, said in enumerate(events):
         event = {"event": said} if isinstance(said, str) else said
-        row = {"customer_id": "ann", "source": "web", "event_id": str(number), "occurred_at": START + timedelta(days=number)}
+        row = {
+            "customer_id": "ann",
+            "source": "web",
+            "event_id": str(number),
+            "occurred_at": START + timedelta(days=number),
+        }
         rows.append({**row, **event})
     owned = pl.LazyFrame(rows, schema_overrides={"occurred_at": TIME}, infer_schema_length=None)
     return build_timeline(owned, journey=JOURNEY).collect().lazy()
@@ -88,14 +93,18 @@ def test_at_one_instant_the_stage_a_customer_is_in_is_not_entered_again():
 
 
 def test_at_one_instant_one_event_of_a_stage_enters():
-    found = entries({"event": "one", "event_id": "b", "occurred_at": START}, {"event": "one", "event_id": "a", "occurred_at": START})
+    found = entries(
+        {"event": "one", "event_id": "b", "occurred_at": START}, {"event": "one", "event_id": "a", "occurred_at": START}
+    )
 
     assert found["event_id"].to_list() == ["a"]
 
 
 def test_a_stage_entered_by_a_date_is_never_left_before_it_is_entered():
     midnight = START.replace(hour=0)
-    found = entries({"event": "one", "occurred_at": START}, {"event": "two", "occurred_at": midnight, "time_precision": "day"})
+    found = entries(
+        {"event": "one", "occurred_at": START}, {"event": "two", "occurred_at": midnight, "time_precision": "day"}
+    )
 
     assert found.select("stage", "left_at").rows() == [("one", START), ("two", None)]
 
@@ -125,7 +134,11 @@ def test_rules_are_tried_stage_by_stage_and_a_stage_s_own_before_its_phases():
     touchpoint = {"when": {"event": "x"}}
     journey = Journey(
         stages=[
-            {"name": "a", "phases": [{"name": "p", "touchpoints": [{"name": "2", **touchpoint}]}], "touchpoints": [{"name": "1", **touchpoint}]},
+            {
+                "name": "a",
+                "phases": [{"name": "p", "touchpoints": [{"name": "2", **touchpoint}]}],
+                "touchpoints": [{"name": "1", **touchpoint}],
+            },
             {"name": "b", "touchpoints": [{"name": "3", **touchpoint}]},
         ]
     )
@@ -195,6 +208,8 @@ def test_a_when_on_something_missing_does_not_hold():
 def test_a_property_is_a_column_else_a_key_of_properties():
     event = CORE_EVENTS.conform(pl.LazyFrame([PAGE])).collect()
 
-    read = event.select(event_property("device"), event_property("topic").alias("topic"), event_property("x").alias("x"))
+    read = event.select(
+        event_property("device"), event_property("topic").alias("topic"), event_property("x").alias("x")
+    )
 
     assert read.row(0) == ("mobile", "pans", None)
