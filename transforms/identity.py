@@ -565,25 +565,27 @@ def assign_customers(
     In:  canonical events of whole visitors; CORE_IDENTITY_MAP; the other settings as in `assign_shared_visitors`.
     Out: the same rows and columns with customer_id and visitor_id; in no order.
     """
-    pointed = events
-    for namespace, pointer in zip(IDENTIFIERS, POINTERS, strict=True):
-        of_namespace = identity_map.filter(pl.col("namespace") == namespace)
-        target = of_namespace.select(
-            "value", pl.col("customer_id").alias(pointer), pl.col("status").alias(f"{namespace}_status")
-        )
-        pointed = pointed.join(target, left_on=namespace, right_on="value", how="left")
-    visitor_status = pl.coalesce(f"{namespace}_status" for namespace in VISITOR_NAMESPACES)
-    is_shared = (visitor_status == "shared").fill_null(False)
-    statuses = [f"{namespace}_status" for namespace in IDENTIFIERS]
-    owned = own_events(pointed.filter(~is_shared).drop(statuses), identity=identity)
-    shared = assign_shared_visitors(
-        pointed.filter(is_shared).drop(statuses),
-        identity=identity,
-        visit_timeout=visit_timeout,
-        passive=passive,
-        identifications=identifications,
+    owners = _pointers(events, identity_map).select(
+        *IDENTIFIERS, customer_id=_pointed_customer(identity), is_shared=pl.col("visitor_status") == "shared"
     )
-    return pl.concat([owned, shared])
+    given = events.join(owners, on=IDENTIFIERS, how="left", nulls_equal=True).cache()
+    is_shared = pl.col("is_shared").fill_null(False)
+    owned = _with_own_customers(given.filter(~is_shared), identity)
+    shared = _by_visit(given.filter(is_shared), identity, visit_timeout, passive, identifications)
+    return pl.concat([owned, shared]).drop("is_shared")
+
+
+def _pointers(events: pl.LazyFrame, identity_map: pl.LazyFrame) -> pl.LazyFrame:
+    """Each combination of identifiers on an event, with the customer of each and the status of the visitor."""
+    pointed = events.select(IDENTIFIERS).unique()
+    for namespace, pointer in zip(IDENTIFIERS, POINTERS, strict=True):
+        status = f"{namespace}_status"
+        target = identity_map.filter(pl.col("namespace") == namespace).select(
+            pl.col("value").alias(namespace), pl.col("customer_id").alias(pointer), pl.col("status").alias(status)
+        )
+        pointed = pointed.join(target, on=namespace, how="left")
+    visitor_status = pl.coalesce(f"{namespace}_status" for namespace in VISITOR_NAMESPACES)
+    return pointed.with_columns(visitor_status=visitor_status)
 
 
 def own_events(events: pl.LazyFrame, *, identity: Identity) -> pl.LazyFrame:
@@ -596,13 +598,8 @@ def own_events(events: pl.LazyFrame, *, identity: Identity) -> pl.LazyFrame:
     An event whose identifiers have no customer (an e-mail of too many people; only a CRM record's id) gets one of its
     own: the hash of its strongest identifier, else of the record, else of the event key.
     """
-    browser = (
-        pl.when(pl.col("anonymous_id").is_not_null()).then("anonymous_id_customer").otherwise("device_id_customer")
-    )
-    owned = events.with_columns(customer_id=pl.coalesce(_named_customer(identity), browser), visitor_id=_visitor_id())
-    is_owned = pl.col("customer_id").is_not_null()
-    rest = owned.filter(~is_owned).with_columns(customer_id=_own_customer(identity))
-    return pl.concat([owned.filter(is_owned), rest]).drop(*POINTERS, "visitor_status", strict=False)
+    given = events.with_columns(customer_id=_pointed_customer(identity))
+    return _with_own_customers(given.drop(*POINTERS, "visitor_status", strict=False), identity)
 
 
 def assign_shared_visitors(
@@ -625,21 +622,9 @@ def assign_shared_visitors(
     at one instant: the last (before) or first (after) in the total order. A visit is cut like a session, over active
     events.
     """
-    named = events.with_columns(customer_id=_named_customer(identity), visitor_id=_visitor_id())
-    columns = [name for name in named.collect_schema().names() if name not in (*POINTERS, "visitor_status")]
-    timeline = named.select(columns).with_columns(is_event=pl.lit(True), is_active=_is_active(passive, columns))
-    if identifications is not None:
-        told = identifications.join(timeline.select("visitor_id").unique(), on="visitor_id", how="semi")
-        ghosts = told.with_columns(is_event=pl.lit(False), is_active=pl.lit(False))
-        timeline = pl.concat([timeline, ghosts], how="diagonal")
-    nobody = _own_customer(identity, *VISITOR_NAMESPACES)
-    return (
-        _with_visits(timeline, visit_timeout)
-        .sort("visitor_id", _is_undated(), "occurred_at", "seq", "source", "event_id", nulls_last=False)
-        .with_columns(customer_id=pl.coalesce("customer_id", *_nearest_identifications(), nobody))
-        .filter("is_event")
-        .select(columns)
-    )
+    named = events.with_columns(customer_id=_named_customer(identity))
+    named = named.drop(*POINTERS, "visitor_status", strict=False)
+    return _by_visit(named, identity, visit_timeout, passive, identifications)
 
 
 def shared_identifications(edges: pl.LazyFrame, identity_map: pl.LazyFrame) -> pl.LazyFrame:
@@ -662,6 +647,45 @@ def shared_identifications(edges: pl.LazyFrame, identity_map: pl.LazyFrame) -> p
         .join(owners, on=ENDS[2:])
         .select(_visitor_text("from_namespace", "from_value"), "customer_id", "occurred_at", "source", "event_id")
     )
+
+
+def _with_own_customers(given: pl.LazyFrame, identity: Identity) -> pl.LazyFrame:
+    """Events with a customer each: those that have none yet get one of their own."""
+    has_customer = pl.col("customer_id").is_not_null()
+    rest = given.filter(~has_customer).with_columns(customer_id=_own_customer(identity))
+    return pl.concat([given.filter(has_customer), rest]).with_columns(visitor_id=_visitor_id())
+
+
+def _by_visit(
+    named: pl.LazyFrame,
+    identity: Identity,
+    visit_timeout: timedelta,
+    passive: Iterable[str],
+    identifications: pl.LazyFrame | None,
+) -> pl.LazyFrame:
+    """Shared visitors' events, those with a person's identifier already given, with a customer each."""
+    seated = named.with_columns(visitor_id=_visitor_id())
+    columns = seated.collect_schema().names()
+    timeline = seated.with_columns(is_event=pl.lit(True), is_active=_is_active(passive, columns))
+    if identifications is not None:
+        told = identifications.join(timeline.select("visitor_id").unique(), on="visitor_id", how="semi")
+        ghosts = told.with_columns(is_event=pl.lit(False), is_active=pl.lit(False))
+        timeline = pl.concat([timeline, ghosts], how="diagonal")
+    nobody = _own_customer(identity, *VISITOR_NAMESPACES)
+    return (
+        _with_visits(timeline, visit_timeout)
+        .sort("visitor_id", _is_undated(), "occurred_at", "seq", "source", "event_id", nulls_last=False)
+        .with_columns(customer_id=pl.coalesce("customer_id", *_nearest_identifications(), nobody))
+        .filter("is_event")
+        .select(columns)
+    )
+
+
+def _pointed_customer(identity: Identity) -> pl.Expr:
+    """The customer of the strongest identifier of a person on the event, else of the browser, else of the device."""
+    has_browser = pl.col("anonymous_id").is_not_null()
+    visitor = pl.when(has_browser).then("anonymous_id_customer").otherwise("device_id_customer")
+    return pl.coalesce(_named_customer(identity), visitor)
 
 
 def _named_customer(identity: Identity) -> pl.Expr:
