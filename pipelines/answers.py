@@ -8,13 +8,13 @@ from typing import Any
 import polars as pl
 from pydantic import ValidationError
 from rich.console import Console
-from transforms.funnel_answer import funnel_answer
-from transforms.funnel_stream import columns_needed
-from transforms.funnels import funnel_entrant_groups, funnel_entrants
 
 from pipelines.settings import ConfigurationError, Workspace
 from pipelines.warehouse import Connection, open_published, query_rows, scalar, sql_text
 from transforms.contracts import CORE_EVENTS
+from transforms.funnel_answer import funnel_answer
+from transforms.funnel_stream import columns_needed
+from transforms.funnels import funnel_entrant_groups, funnel_entrants
 from transforms.journey import Funnel, Journey
 
 
@@ -184,9 +184,8 @@ def telling_numbers(place: Workspace) -> list[str]:
 
 def check(place: Workspace) -> dict[str, Any]:
     """What a run would read: files, rows of a sample, missing fields, quarantine, and events that no stage rule maps."""
-    from transforms.stages import unmapped_share
-
     from pipelines.ingest import preview
+    from transforms.stages import unmapped_share
 
     configuration = place.configuration
     previews = preview(place.landing, configuration.sources, journey=configuration.journey)

@@ -6,7 +6,8 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.definitions import assets, checks
+from pipelines.checks import checks
+from pipelines.definitions import assets
 from pipelines.night import Night
 from pipelines.settings import DataError, Workspace
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import polars as pl
+from polars._typing import PolarsDataType
 from polars.io.plugins import register_io_source
 
 from pipelines.settings import ConfigurationError, DataError
@@ -41,11 +42,11 @@ def sql_files(folder: str) -> list[Path]:
     return sorted((SQL / folder).rglob("*.sql"))
 
 
-def duckdb_type(dtype: pl.DataType | type[pl.DataType]) -> str:
+def duckdb_type(dtype: PolarsDataType) -> str:
     """The DuckDB type in which a Polars type is stored."""
     if isinstance(dtype, pl.List):
         return f"{duckdb_type(dtype.inner)}[]"
-    return DUCKDB_TYPES[dtype if isinstance(dtype, type) else type(dtype)]
+    return next(name for polars, name in DUCKDB_TYPES.items() if dtype == polars)
 
 
 class Warehouse:
@@ -90,7 +91,8 @@ class Warehouse:
     def query(self, sql: str, parameters: Parameters | None = None) -> pl.DataFrame:
         """The rows of a query, in the order the query says."""
         with self.opened() as connection:
-            return connection.sql(sql, params=dict(parameters or {})).pl()
+            frame: pl.DataFrame = connection.sql(sql, params=dict(parameters or {})).pl()
+            return frame
 
     def read(self, table: str) -> pl.DataFrame:
         """All rows of a table or view of the warehouse."""

@@ -15,12 +15,14 @@ def digest_id(*parts: pl.Expr | str) -> pl.Expr:
 
     Parts are joined with the unit separator, so ("a", "bc") and ("ab", "c") differ.
     """
-    return joined(*parts).chash.sha2_256().str.slice(0, ID_LENGTH)  # type: ignore[attr-defined]
+    digest: pl.Expr = joined(*parts).chash.sha2_256()  # type: ignore[attr-defined]
+    return digest.str.slice(0, ID_LENGTH)
 
 
 def fast_key(*parts: pl.Expr | str) -> pl.Expr:
     """A UInt64 key of the parts (text; null counts as empty), from XXH3-64."""
-    return joined(*parts).nchash.xxh3_64()  # type: ignore[attr-defined]
+    key: pl.Expr = joined(*parts).nchash.xxh3_64()  # type: ignore[attr-defined]
+    return key
 
 
 def joined(*parts: pl.Expr | str) -> pl.Expr:

@@ -7,7 +7,6 @@ from pipelines.ingest import load_new_files
 from pipelines.night import Night
 from pipelines.warehouse import sql_text
 
-
 LANDED = (
     "raw.files",
     "raw.row_outcomes",
