@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from pipelines import readers
-from pipelines.landing import Discovery, LandedFile, discover
+from pipelines.landing import Discovery, LandedFile, discover, look
 from pipelines.readers import UnreadableFile
 from pipelines.readers.text import KEPT_CHARACTERS
 from pipelines.settings import DataError
@@ -129,7 +129,7 @@ def preview(landing: Path, sources: Mapping[str, Source], *, journey: Journey, h
 
     Raises DataError when there is no landing folder, or no file in it that a source asks for.
     """
-    found = discover(landing, sources)
+    found = look(landing, sources)
     with scratch() as connection:
         return [
             _preview(name, source, found, landing, connection, journey=journey, hmac_key=hmac_key)

@@ -59,10 +59,24 @@ def landed_files(landing: Path, sources: Mapping[str, Source]) -> list[LandedFil
 
 
 def discover(landing: Path, sources: Mapping[str, Source]) -> Discovery:
-    """The files of all sources, what is refused, and which patterns match nothing.
+    """The files of all sources, what is refused, and which patterns match nothing; new files are written to the journal.
 
     Raises DataError when there is no landing folder, or no file in it that a source asks for.
     """
+    found, journal = _survey(landing, sources)
+    journal.write()
+    return found
+
+
+def look(landing: Path, sources: Mapping[str, Source]) -> Discovery:
+    """What `discover` would find; nothing is written.
+
+    Raises DataError as `discover` does.
+    """
+    return _survey(landing, sources)[0]
+
+
+def _survey(landing: Path, sources: Mapping[str, Source]) -> "tuple[Discovery, Journal]":
     if not landing.is_dir():
         raise DataError(f"the landing folder {landing} does not exist; make it and put files there, or make a sample: journeys sample")
     root = landing.resolve()
@@ -70,10 +84,9 @@ def discover(landing: Path, sources: Mapping[str, Source]) -> Discovery:
     matched, refused, unmatched = _matches(root, sources)
     if not matched and not refused:
         asked = "; ".join(f"sources.{name}.files {', '.join(source.files)}" for name, source in sources.items())
-        raise DataError(
-            f"no file under {landing} matches {asked or 'a source: journey.yaml has none'}; "
-            "put one there, or make a sample: journeys sample"
-        )
+        if not asked:
+            raise DataError(f"journey.yaml names no source: say under `sources:` how the files below {landing} are read")
+        raise DataError(f"no file under {landing} matches {asked}; put one there, or make a sample: journeys sample")
     files: dict[str, LandedFile] = {}
     for name, path in matched:
         try:
@@ -82,8 +95,7 @@ def discover(landing: Path, sources: Mapping[str, Source]) -> Discovery:
             refused.append((name, path.relative_to(root).as_posix(), f"cannot be read ({error.strerror}); check its permissions"))
             continue
         files.setdefault(file.file_id, file)
-    journal.write()
-    return Discovery(list(files.values()), refused, unmatched)
+    return Discovery(list(files.values()), refused, unmatched), journal
 
 
 def _matches(

@@ -92,8 +92,8 @@ def generate(
 
 
 def refuse_foreign(landing: Path) -> None:
-    """Raises DataError when the folder exists and no sample made it."""
-    if landing.exists() and not (landing / MARKER).is_file():
+    """Raises DataError when the folder holds something and no sample made it."""
+    if landing.exists() and any(landing.iterdir()) and not (landing / MARKER).is_file():
         raise DataError(
             f"{landing} was not made by `journeys sample`, so no sample is written into it. "
             "Choose another workspace with --workspace, or remove the folder if nothing in it is needed."
@@ -177,7 +177,7 @@ def _counts(piece: pl.DataFrame) -> dict[str, int]:
 def _move_in(scratch: Path, workspace: Path) -> None:
     """Put what was made in the place of the sample before."""
     landing = workspace / "landing"
-    if landing.exists():
+    if (landing / MARKER).is_file():
         for name in json.loads((landing / MARKER).read_text(encoding="utf-8"))["files"]:
             (landing / name).unlink(missing_ok=True)
     for path in sorted((scratch / "landing").rglob("*")):
