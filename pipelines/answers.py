@@ -11,11 +11,14 @@ from rich.console import Console
 
 from pipelines.settings import ConfigurationError, Workspace
 from pipelines.warehouse import Connection, open_published, query_rows, scalar, sql_text
-from transforms.contracts import CORE_EVENTS
+from transforms.contracts import CORE_EVENTS, VISITOR_NAMESPACES
+from transforms.events import build_timeline
 from transforms.funnel_answer import funnel_answer
 from transforms.funnel_stream import columns_needed
 from transforms.funnels import funnel_entrant_groups, funnel_entrants
 from transforms.journey import Funnel, Journey
+
+UNMAPPED_SHOWN = 5
 
 
 def sql(place: Workspace, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -143,14 +146,18 @@ def print_status(state: dict[str, Any], out: Console) -> None:
               f"product {run['product_version']}", markup=False)  # fmt: skip
     for source in state["sources"]:
         parts = [f"{source[key]:,} {key}" for key in OUTCOMES if source[key]]
-        out.print(f"Source     {source['source']}: {source['files']} files, {source['rows_in']:,} rows in = {' + '.join(parts)}; "
+        out.print(f"Source     {source['source']}: {_counted(source['files'], 'file')}, {_counted(source['rows_in'], 'row')} in = {' + '.join(parts)}; "
                   f"newest event {source['newest_event_at'] or 'none'}", markup=False)  # fmt: skip
     for row in state["quarantine"]:
         field = f" ({row['field']})" if row["field"] else ""
         first = f"first {row['path']} row {row['first_row']}"
-        out.print(f"Quarantine {row['source']}: {row['rows']:,} rows {row['reason']}{field}, {first}", markup=False)
+        out.print(f"Quarantine {row['source']}: {_counted(row['rows'], 'row')} {row['reason']}{field}, {first}", markup=False)
     for row in state["failed_files"]:
         out.print(f"Not read   {row['path']}: {row['problem']}", markup=False)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 OUTCOMES = ("loaded", "duplicate", "conflict", "superseded", "quarantined", "suppressed", "blank")
@@ -185,32 +192,43 @@ def telling_numbers(place: Workspace) -> list[str]:
 def check(place: Workspace) -> dict[str, Any]:
     """What a run would read: files, rows of a sample, missing fields, quarantine, and events that no stage rule maps."""
     from pipelines.ingest import preview
-    from transforms.stages import unmapped_share
 
     configuration = place.configuration
     previews = preview(place.landing, configuration.sources, journey=configuration.journey)
-    sampled = [item.events for item in previews if item.events.height]
-    events = pl.concat(sampled, how="diagonal").lazy() if sampled else pl.LazyFrame()
+    events = pl.concat([item.events for item in previews], how="diagonal")
     return {
         "workspace": str(place.root),
         "configuration": configuration.version,
         "sources": [item.summary() for item in previews],
-        "unmapped": unmapped_share(events, journey=configuration.journey) if sampled else None,
+        "unmapped": unmapped_share(events, journey=configuration.journey) if events.height else None,
         "problems": [problem for item in previews for problem in item.problems],
     }
+
+
+def unmapped_share(events: pl.DataFrame, *, journey: Journey) -> dict[str, Any]:
+    """How many of these events no stage rule maps, and their most frequent names.
+
+    In:  canonical events. Robots and internal traffic are left out; for `status` each event stands with others of its
+         strongest identifier, since nobody was stitched yet.
+    """
+    identity = journey.identity
+    customer = pl.coalesce(*identity.strong, *identity.weak, "record_id", "event_id")
+    owned = events.lazy().with_columns(customer_id=customer, visitor_id=pl.coalesce(*VISITOR_NAMESPACES))
+    counted = build_timeline(owned, journey=journey).filter("is_counted").select("event", "stage").collect()
+    names = counted.filter(pl.col("stage").is_null())["event"].value_counts().sort("count", "event", descending=[True, False])
+    return {"n": names["count"].sum(), "d": counted.height, "events": names["event"].head(UNMAPPED_SHOWN).to_list()}
 
 
 def print_check(findings: dict[str, Any], out: Console) -> None:
     """Print a check for somebody who is setting up a workspace."""
     out.print(f"Configuration of {findings['workspace']} is valid (version {findings['configuration']}).", markup=False)
     for source in findings["sources"]:
-        out.print(
-            f"Source {source['source']}: {source['files']} files, {source['rows_sampled']:,} rows sampled", markup=False
-        )
+        counts = f"{_counted(source['files'], 'file')}, {_counted(source['rows_sampled'], 'row')} sampled"
+        out.print(f"Source {source['source']}: {counts}", markup=False)
         for missing in source["missing"]:
             out.print(f"  missing: {missing}", markup=False)
         for reason, rows in source["quarantine"].items():
-            out.print(f"  would be quarantined: {rows:,} rows, {reason}", markup=False)
+            out.print(f"  would be quarantined: {_counted(rows, 'row')}, {reason}", markup=False)
     if findings["unmapped"]:
         share = findings["unmapped"]
         out.print(f"No stage rule maps {share['n']:,} of {share['d']:,} sampled events"

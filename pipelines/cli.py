@@ -109,11 +109,10 @@ def sample(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Write a sample business, with its ground truth, into a workspace."""
-    from pipelines.sample import generate
+    from pipelines.demo import write_sample
 
-    place = workspace_at(workspace)
-    made = generate(place.root, events=events, seed=seed, days=days, stories=not no_stories)
-    out.print(f"{made}", markup=False)
+    for line in write_sample(workspace_at(workspace), events=events, seed=seed, days=days, stories=not no_stories):
+        out.print(line, markup=False)
 
 
 @app.command()

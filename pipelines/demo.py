@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines.sample import configuration_text, generate
+from pipelines.sample import SAMPLE_JOURNEY, configuration_text, generate
 from pipelines.settings import KEY_VARIABLE, ConfigurationError, Workspace, preset_file
 
 DEMO_KEY = "sample-business-only-not-a-secret"
@@ -17,7 +17,7 @@ currency: USD
 own_hosts: [www.example.com]
 
 # Where events come from: files below landing/. See docs/sources.md for every key.
-sources: {{}}
+sources:
 #  web: {{format: segment, files: "web/**/*.ndjson*"}}
 #  orders:
 #    format: csv
@@ -62,6 +62,24 @@ def prepare_demo(folder: Path, *, events: int, seed: int, days: int, say: Callab
     place.journey_file.write_text(configuration_text(days=days), encoding="utf-8")
     write_key(place, DEMO_KEY)
     return place
+
+
+def write_sample(place: Workspace, *, events: int, seed: int, days: int, stories: bool) -> list[str]:
+    """Write the sample business into a workspace; one without a journey.yaml gets that of the sample, and its key.
+
+    Returns what was done, in sentences. Raises DataError when the landing folder holds something that no sample made.
+    """
+    made = generate(place.root, events=events, seed=seed, days=days, stories=stories)
+    lines = [
+        f"{made.rows:,} rows in {made.files} files under {place.landing}, of {made.persons:,} persons in {made.sessions:,} "
+        f"sittings; what is true of them is in {place.root / 'truth'}",
+    ]
+    if place.journey_file.exists():
+        return [*lines, f"{place.journey_file} stays as it is; the sources that read the sample are in {SAMPLE_JOURNEY}"]
+    place.journey_file.write_text(configuration_text(days=days), encoding="utf-8")
+    if not (place.root / ".env").exists():
+        write_key(place, DEMO_KEY)
+    return [*lines, f"{place.journey_file} is that of the sample. Next: journeys run --workspace {place.root}"]
 
 
 def write_key(place: Workspace, key: str) -> None:

@@ -9,7 +9,7 @@ import dagster as dg
 from pipelines.checks import checks
 from pipelines.definitions import assets
 from pipelines.night import Night
-from pipelines.settings import DataError, Workspace
+from pipelines.settings import ConfigurationError, DataError, Workspace
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -54,5 +54,9 @@ def failure_of(result: dg.ExecuteInProcessResult) -> Exception:
         if event.is_step_failure:
             error = event.step_failure_data.error
             cause = error.cause if error and error.cause else error
-            return DataError(f"{event.step_key}: {cause.message.strip() if cause else 'failed'}")
+            said = cause.message.strip() if cause else "failed"
+            for kind in (ConfigurationError, DataError):
+                if cause and cause.cls_name == kind.__name__:
+                    return kind(said.split(": ", 1)[-1])
+            return DataError(f"{event.step_key}: {said}")
     return DataError("the run failed; see Dagster's log")

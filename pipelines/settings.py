@@ -137,11 +137,11 @@ def preset_file(name: str) -> Path:
 
 
 def read_configuration(path: Path) -> Configuration:
-    """journey.yaml with its preset underneath: a key of the file replaces the preset's."""
+    """journey.yaml with its preset underneath: a key of the file replaces the preset's, one that is left empty does not."""
     document = Document.read(path)
-    said = document.mapping()
+    said = {key: value for key, value in document.mapping().items() if value is not None}
     base: dict[str, Any] = {}
-    if said.get("preset") is not None:
+    if "preset" in said:
         base = Document.read(preset_file(str(said["preset"]))).mapping()
     outer = {key: said[key] for key in ("preset", "sources", "engine") if key in said}
     inner = {key: value for key, value in said.items() if key not in outer}
