@@ -1,0 +1,95 @@
+"""The night as a whole: the same tables from any buckets, any split and any order of what landed."""
+
+import gzip
+import random
+import shutil
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipelines.run import run_in_process
+from pipelines.sample import configuration_text, generate
+from pipelines.settings import Workspace
+from transforms.contracts import TABLES
+
+KEPT = [table for name, table in TABLES.items() if name.startswith(("core.", "mart."))]
+
+
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("landed")
+    generate(folder, events=6_000, seed=3, days=40, stories=False, start=date(2026, 1, 1))
+    return folder / "landing"
+
+
+def tables_after(folder: Path, landing: Path, *, engine: str = "") -> dict[str, pl.DataFrame]:
+    """Core and mart after one night over these files, each in order of its grain."""
+    folder.mkdir()
+    shutil.copytree(landing, folder / "landing")
+    (folder / "journey.yaml").write_text(engine + configuration_text(days=40))
+    (folder / ".env").write_text("JOURNEYS_HMAC_KEY=test\n")
+    return run(Workspace(folder))
+
+
+def run(place: Workspace) -> dict[str, pl.DataFrame]:
+    from pipelines.night import Night
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DAGSTER_HOME", raising=False)
+        assert run_in_process(place, only=None, say=lambda _line: None) == []
+    read = Night(place).warehouse.read
+    return {table.name: read(table.name).sort(table.grain) for table in KEPT}
+
+
+@pytest.fixture(scope="module")
+def expected(landed: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
+    return tables_after(tmp_path_factory.mktemp("night") / "plain", landed)
+
+
+def differing(found: dict[str, pl.DataFrame], expected: dict[str, pl.DataFrame]) -> list[str]:
+    return [name for name, frame in expected.items() if not found[name].equals(frame)]
+
+
+def test_the_night_fills_every_table_of_core_and_mart(expected: dict[str, pl.DataFrame]) -> None:
+    assert [name for name, frame in expected.items() if frame.is_empty()] == []
+
+
+def test_small_buckets_give_the_same_tables(landed: Path, expected: dict[str, pl.DataFrame], tmp_path: Path) -> None:
+    found = tables_after(tmp_path / "small", landed, engine="engine: {bucket_rows: 1000}\n")
+
+    assert differing(found, expected) == []
+
+
+def test_another_split_and_order_of_the_same_rows_gives_the_same_tables(
+    landed: Path, expected: dict[str, pl.DataFrame], tmp_path: Path
+) -> None:
+    mixed = tmp_path / "mixed"
+    shutil.copytree(landed, mixed)
+    web = sorted((mixed / "web").glob("*.ndjson.gz"))
+    lines = [line for file in web for line in gzip.decompress(file.read_bytes()).splitlines()]
+    random.Random(7).shuffle(lines)
+    for file in web:
+        file.unlink()
+    for number in range(3):
+        (mixed / "web" / f"part{number}.ndjson").write_bytes(b"\n".join(lines[number::3]) + b"\n")
+
+    found = tables_after(tmp_path / "night", mixed)
+
+    assert differing(found, expected) == []
+
+
+def test_two_nights_give_the_tables_of_one(landed: Path, expected: dict[str, pl.DataFrame], tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    shutil.copytree(landed, first)
+    later = sorted((first / "web").glob("*.ndjson.gz"))[-2:]
+    for file in later:
+        file.unlink()
+    tables_after(tmp_path / "night", first)
+    for file in later:
+        shutil.copy(landed / "web" / file.name, tmp_path / "night" / "landing" / "web")
+
+    found = run(Workspace(tmp_path / "night"))
+
+    assert differing(found, expected) == []
