@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any
 
 import polars as pl
@@ -22,7 +23,9 @@ UNMAPPED_SHOWN = 5
 
 
 def sql(place: Workspace, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Column names and rows of a query on the published warehouse."""
+    """Column names and rows of a query on the published warehouse; raises ConfigurationError for one that is refused."""
+    if not query.strip():
+        raise ConfigurationError('the query is empty; ask for example: journeys sql "FROM mart.funnel_steps"')
     with open_published(place.published) as connection:
         return query_rows(connection, query)
 
@@ -146,8 +149,8 @@ def print_status(state: dict[str, Any], out: Console) -> None:
               f"product {run['product_version']}", markup=False)  # fmt: skip
     for source in state["sources"]:
         parts = [f"{source[key]:,} {key}" for key in OUTCOMES if source[key]]
-        out.print(f"Source     {source['source']}: {_counted(source['files'], 'file')}, {_counted(source['rows_in'], 'row')} in = {' + '.join(parts)}; "
-                  f"newest event {source['newest_event_at'] or 'none'}", markup=False)  # fmt: skip
+        counts = f"{_counted(source['files'], 'file')}, {_counted(source['rows_in'], 'row')} in = {' + '.join(parts)}"
+        out.print(f"Source     {source['source']}: {counts}; newest event {source['newest_event_at'] or 'none'}", markup=False)
     for row in state["quarantine"]:
         field = f" ({row['field']})" if row["field"] else ""
         first = f"first {row['path']} row {row['first_row']}"
@@ -251,7 +254,7 @@ def json_ready(value: Any) -> Any:
         return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, float) and value != value:
+    if isinstance(value, float) and not isfinite(value):
         return None
     if value is None or isinstance(value, str | int | float | bool):
         return value
