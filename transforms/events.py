@@ -85,8 +85,10 @@ def in_total_order(owned: pl.DataFrame, *, time_zone: str) -> pl.DataFrame:
         dated = dated.with_columns(moment=pl.when("is_dated").then(day_end).otherwise("moment"))
     order = dated.select(pl.arg_sort_by("customer_id", "moment", "seq", "source", "event_id")).to_series()
     ordered = dated[order]
-    is_first = ordered.select(pl.struct("customer_id", "source", "event_id").is_first_distinct()).to_series()
-    return ordered if is_first.all() else ordered.filter(is_first)
+    key = pl.struct("customer_id", "source", "event_id")
+    if ordered.select(key.hash().n_unique() == pl.len()).item():
+        return ordered
+    return ordered.filter(key.is_first_distinct())
 
 
 def _next_midnight(instant: pl.Expr, time_zone: str) -> pl.Expr:

@@ -17,7 +17,7 @@ ENTRY_INPUT = (
     "customer_id", "event_number", "source", "event_id", "event", "occurred_at", "time_precision", "stage", "phase",
     "touchpoint", "channel", "is_counted", "is_stage_entry",
 )  # fmt: skip
-ANY_EVENT = "*"
+PROPERTY = "property "
 
 PropertyOf = Callable[[str], pl.Expr]
 
@@ -91,16 +91,17 @@ def match_rules(timeline: pl.DataFrame, *, rules: Sequence[Rule], channel: str) 
     In:  columns of CORE_EVENTS, and `channel`: the column that says how the customer came with this very event.
     Out: the same rows in the same order: stage, stage_number, phase, touchpoint; null where no rule applies.
     """
-    seen, place = distinct_rows(timeline.select(_asked_columns(rules, channel)))
     conditions = [matches(rule.when, channel=channel, property_of=_read_property) for rule in rules]
-    passed = [pl.when(condition).then(pl.lit(at, pl.UInt32)) for at, condition in enumerate(conditions)]
-    first = seen.with_columns(rule=pl.coalesce(*passed, pl.lit(None, pl.UInt32)))["rule"].gather(place)
+    asked = {name for condition in conditions for name in condition.meta.root_names()}
+    seen, place = distinct_rows(timeline.select("event", *(_read(name, rules) for name in sorted(asked - {"event"}))))
+    passed = {f"rule {at}": pl.when(each).then(pl.lit(at, pl.UInt32)) for at, each in enumerate(conditions)}
+    first = seen.with_columns(none=pl.lit(None, pl.UInt32), **passed).select(pl.coalesce(*passed, "none")).to_series()
     names = pl.DataFrame(
         [(rule.stage, rule.stage_number, rule.phase, rule.touchpoint) for rule in rules],
         schema={"stage": pl.String, "stage_number": pl.UInt32, "phase": pl.String, "touchpoint": pl.String},
         orient="row",
     )
-    return pl.DataFrame([names[column].gather(first) for column in names.columns])
+    return pl.DataFrame([names[column].gather(first.gather(place)) for column in names.columns])
 
 
 def _is_one_of(column: pl.Expr, names: Sequence[str]) -> pl.Expr:
@@ -120,28 +121,19 @@ def _fits_one(text: pl.Expr, pattern: str) -> pl.Expr:
     return text == pattern if folder == pattern else (text == folder) | text.str.starts_with(f"{folder}/")
 
 
-def _asked_columns(rules: Sequence[Rule], channel: str) -> list[pl.Expr]:
-    """What the rules look at: columns, and each key of `properties` where a rule asks for it."""
-    columns = {"source", "event", "path", "hostname", "object", "state", "is_customer", channel}
-    events_asked: dict[str, set[str]] = {}
-    for when in (rule.when for rule in rules):
-        for name in when.where:
-            events_asked.setdefault(name, set()).update(when.event or {ANY_EVENT})
-    read = [pl.col(name) for name in sorted(columns | (events_asked.keys() & CORE_EVENTS.schema.keys()))]
-    for name, events in sorted(events_asked.items()):
-        if name not in CORE_EVENTS.schema:
-            asked = pl.lit(True) if ANY_EVENT in events else pl.col("event").is_in(sorted(events))
-            only = pl.when(asked).then("properties").str
-            read.append(only.json_path_match(_json_path(name)).alias(_column_of(name)))
-    return read
+def _read(column: str, rules: Sequence[Rule]) -> pl.Expr:
+    """A column that conditions look at; a key of `properties` is taken out where a rule asks for it."""
+    if not column.startswith(PROPERTY):
+        return pl.col(column)
+    name = column.removeprefix(PROPERTY)
+    asking = [rule.when for rule in rules if name in rule.when.where]
+    events = sorted({event for when in asking for event in when.event})
+    is_asked = pl.col("event").is_in(events) if all(when.event for when in asking) else pl.lit(True)
+    return pl.when(is_asked).then("properties").str.json_path_match(_json_path(name)).alias(column)
 
 
 def _read_property(name: str) -> pl.Expr:
-    return pl.col(name).cast(pl.String) if name in CORE_EVENTS.schema else pl.col(_column_of(name))
-
-
-def _column_of(name: str) -> str:
-    return f"property {name}"
+    return pl.col(name).cast(pl.String) if name in CORE_EVENTS.schema else pl.col(f"{PROPERTY}{name}")
 
 
 def _json_path(name: str) -> str:
