@@ -123,7 +123,7 @@ class Sessions(Entry):
     split_on_campaign: bool = False
     passive: Names = Field(
         (
-            "email_sent", "email_delivered", "email_bounced", "sms_sent", "push_sent", "letter_sent", "ad_impression",
+            "email_sent", "email_delivered", "email_bounced", "email_opened", "sms_sent", "push_sent", "letter_sent", "ad_impression",
             "contact_created", "lead_created", "lead_qualified", "lead_converted", "lifecycle_stage_entered",
             "deal_created", "deal_stage_entered", "deal_won", "deal_lost",
             "ticket_assigned", "ticket_resolved", "ticket_closed",
