@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from transforms.distinct import expr_per_distinct
+
 VERSION = "2026-01"
 
 ROBOTS = (
@@ -23,25 +25,17 @@ BROWSERS = (
 )
 
 
+AGENT: dict[str, type[pl.DataType]] = {"agent_device": pl.String, "agent_browser": pl.String, "agent_is_bot": pl.Boolean}
+
+
 def agent_columns(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Add agent_device, agent_browser and agent_is_bot, null without a user agent; each distinct agent is read once."""
-    found = pl.col("user_agent").map_batches(_of_agents, return_dtype=AGENT, is_elementwise=True)
-    return rows.with_columns(agent=found).unnest("agent")
+    lower = pl.col("value").str.to_lowercase()
+    read = {"agent_device": _device(lower), "agent_browser": _browser(lower), "agent_is_bot": lower.str.contains(ROBOTS)}
+    return rows.with_columns(agent=expr_per_distinct(pl.col("user_agent"), read, schema=AGENT)).unnest("agent")
 
 
-AGENT = pl.Struct({"agent_device": pl.String, "agent_browser": pl.String, "agent_is_bot": pl.Boolean})
-
-
-def _of_agents(agents: pl.Series) -> pl.Series:
-    frame = agents.to_frame("agent")
-    known = frame.drop_nulls().unique().with_columns(lower=pl.col("agent").str.to_lowercase())
-    read = known.select("agent", agent_device=_device(), agent_browser=_browser(), agent_is_bot=pl.col("lower").str.contains(ROBOTS))
-    joined = frame.join(read, on="agent", how="left", maintain_order="left")
-    return joined.select(pl.struct("agent_device", "agent_browser", "agent_is_bot")).to_series().alias(agents.name)
-
-
-def _device() -> pl.Expr:
-    lower = pl.col("lower")
+def _device(lower: pl.Expr) -> pl.Expr:
     return (
         pl.when(lower.str.contains(TELEVISIONS))
         .then(pl.lit("tv"))
@@ -53,6 +47,6 @@ def _device() -> pl.Expr:
     )
 
 
-def _browser() -> pl.Expr:
-    found = [pl.when(pl.col("lower").str.contains(pattern)).then(pl.lit(name)) for name, pattern in BROWSERS]
+def _browser(lower: pl.Expr) -> pl.Expr:
+    found = [pl.when(lower.str.contains(pattern)).then(pl.lit(name)) for name, pattern in BROWSERS]
     return pl.coalesce(*found, pl.lit("other"))

@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 from urllib.parse import unquote_plus
 
@@ -12,6 +13,7 @@ import polars as pl
 
 from transforms.agents import agent_columns
 from transforms.contracts import IDENTIFIERS, TIME
+from transforms.distinct import expr_per_distinct, per_distinct
 from transforms.hashing import fast_key
 from transforms.mapping import DATED, TIME_FIELDS
 
@@ -138,10 +140,14 @@ def _is_structured(name: str) -> pl.Expr:
 
 
 def _identifier(name: str, rules: Rules) -> pl.Expr:
-    value = pl.col(name).str.strip_chars()
-    value = pl.when(~is_junk(value, namespace=name, rules=rules)).then(value)
     if name in rules.dropped:
         return pl.lit(None, pl.String).alias(name)
+    return _changed(name, partial(_normalised, name=name, rules=rules)).alias(name)
+
+
+def _normalised(text: pl.Expr, *, name: str, rules: Rules) -> pl.Expr:
+    value = text.str.strip_chars()
+    value = pl.when(~is_junk(value, namespace=name, rules=rules)).then(value)
     if name == "email":
         value = per_distinct(value.str.to_lowercase(), lambda text: keyed(text, rules.hmac_key))
     if name == "phone":
@@ -149,7 +155,7 @@ def _identifier(name: str, rules: Rules) -> pl.Expr:
     if name in SALESFORCE_FIELDS:
         short = pl.when(value.str.contains(SALESFORCE_ID)).then(value)
         value = pl.coalesce(per_distinct(short, salesforce_id), value)
-    return value.alias(name)
+    return value
 
 
 def is_junk(value: pl.Expr, *, namespace: str, rules: Rules) -> pl.Expr:
@@ -188,47 +194,69 @@ def _keyed_phone(text: str, rules: Rules) -> str | None:
     return keyed(number, rules.hmac_key) if number else None
 
 
-def per_distinct(text: pl.Expr, function: Callable[[str], str | None]) -> pl.Expr:
-    """A function of text, called once for each distinct value."""
-
-    def of_series(values: pl.Series) -> pl.Series:
-        known = values.drop_nulls().unique()
-        results = pl.Series([function(value) for value in known], dtype=pl.String)
-        return values.replace_strict(known, results, default=None, return_dtype=pl.String)
-
-    return text.map_batches(of_series, return_dtype=pl.String, is_elementwise=True)
-
-
 # ---------------------------------------------------------------- addresses
 
 
 def _with_address(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Split addresses into host, path and campaign; no query is kept."""
-    address = pl.coalesce("url", "path").str.extract_groups(ADDRESS)
-    is_bare = pl.col("address_host").is_null() & pl.col("url").is_not_null()
-    path = pl.coalesce(
-        pl.when(pl.col("url").is_not_null()).then(pl.col("path").str.replace(r"[?#].*$", "")),
-        pl.col("bare").str.replace(BARE_HOST, "/"),
-        "address_path",
-    )
+    is_url = pl.col("url").is_not_null()
+    address = expr_per_distinct(pl.coalesce("url", "path"), _address_parts(), schema=ADDRESS_PARTS)
     return (
-        rows.with_columns(address.struct.rename_fields(["address_host", "address_path", "query"]).alias("address"))
+        rows.with_columns(address.alias("address"), _changed("path", _without_query), _changed("referrer", _without_secrets))
         .unnest("address")
-        .with_columns(bare=pl.when(is_bare).then("address_path"))
-        .with_columns(path=path)
         .with_columns(
-            hostname=pl.coalesce("hostname", "address_host", pl.col("bare").str.extract(BARE_HOST)).str.strip_chars().str.to_lowercase(),
-            path=pl.when(pl.col("path") == "").then(pl.lit("/")).otherwise("path"),
-            referrer=pl.col("referrer").str.replace(r"[?#].*$", "").str.replace(r"//[^/?#@]*@", "//"),
-            click_id=pl.col("query").str.extract(rf"(?:^|&)({'|'.join(CLICK_IDS)})=[^&]"),
-            **{name: pl.coalesce(name, _query_value(name)) for name in UTM},
+            hostname=pl.coalesce(_clean_host(pl.col("hostname")), "address_host", pl.when(is_url).then("bare_host")),
+            path=pl.coalesce(pl.when(is_url).then("path"), pl.when(is_url).then("bare_path"), "address_path"),
+            **{name: pl.coalesce(name, f"query_{name}") for name in UTM},
         )
-        .with_columns(referrer=pl.when(pl.col("referrer") != "").then("referrer"))
     )
 
 
-def _query_value(name: str) -> pl.Expr:
-    raw = pl.col("query").str.extract(rf"(?:^|&){name}=([^&]+)")
+ADDRESS_PARTS: dict[str, type[pl.DataType]] = dict.fromkeys(
+    ("address_host", "address_path", "bare_host", "bare_path", "click_id", *(f"query_{name}" for name in UTM)), pl.String
+)
+
+
+def _address_parts() -> dict[str, pl.Expr]:
+    """The parts of an address; `bare_` ones where the host stands without the slashes before it."""
+    address = pl.col("value").str.extract_groups(ADDRESS)
+    host, path, query = (address.struct.field(name) for name in ("host", "path", "query"))
+    bare = pl.when(host.is_null()).then(path)
+    return {
+        "address_host": _clean_host(host),
+        "address_path": _rooted(path),
+        "bare_host": _clean_host(bare.str.extract(BARE_HOST)),
+        "bare_path": _rooted(bare.str.replace(BARE_HOST, "/")),
+        "click_id": query.str.extract(rf"(?:^|&)({'|'.join(CLICK_IDS)})=[^&]"),
+        **{f"query_{name}": _query_value(query, name) for name in UTM},
+    }
+
+
+def _clean_host(host: pl.Expr) -> pl.Expr:
+    return host.str.strip_chars().str.to_lowercase()
+
+
+def _rooted(path: pl.Expr) -> pl.Expr:
+    return pl.when(path == "").then(pl.lit("/")).otherwise(path)
+
+
+def _without_query(path: pl.Expr) -> pl.Expr:
+    return _rooted(path.str.replace(r"[?#].*$", ""))
+
+
+def _without_secrets(address: pl.Expr) -> pl.Expr:
+    bare = address.str.replace(r"[?#].*$", "").str.replace(r"//[^/?#@]*@", "//")
+    return pl.when(bare != "").then(bare)
+
+
+def _changed(name: str, change: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
+    """A text column changed, each distinct text once."""
+    changed = expr_per_distinct(pl.col(name), {name: change(pl.col("value"))}, schema={name: pl.String})
+    return changed.struct.field(name)
+
+
+def _query_value(query: pl.Expr, name: str) -> pl.Expr:
+    raw = query.str.extract(rf"(?:^|&){name}=([^&]+)")
     coded = pl.when(raw.str.contains("[%+]")).then(raw)
     return pl.coalesce(per_distinct(coded, unquote_plus), raw)
 

@@ -1,0 +1,47 @@
+"""Distinct values: work on text that is done once for each distinct value."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+
+def per_distinct(text: pl.Expr, function: Callable[[str], str | None]) -> pl.Expr:
+    """A function of text, called once for each distinct value; null for null."""
+    return text.map_batches(_ByFunction(function), return_dtype=pl.String, is_elementwise=True)
+
+
+def expr_per_distinct(text: pl.Expr, derived: Mapping[str, pl.Expr], *, schema: Mapping[str, type[pl.DataType]]) -> pl.Expr:
+    """A struct of elementwise expressions over the column `value`, worked out once for each distinct text; nulls for null."""
+    members = [derived[name].cast(dtype).alias(name) for name, dtype in schema.items()]
+    return text.map_batches(_ByExpressions(members), return_dtype=pl.Struct(dict(schema)), is_elementwise=True)
+
+
+def distinct_places(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The distinct texts (no null among them), and for each text its place among them."""
+    coded = texts.cast(pl.Categorical(pl.Categories.random()))
+    known = coded.unique().drop_nulls()
+    codes = known.to_physical()
+    places = pl.zeros((codes.max() or 0) + 1, pl.UInt32, eager=True) if codes.len() else pl.Series([], dtype=pl.UInt32)
+    places = places.scatter(codes, pl.int_range(codes.len(), dtype=pl.UInt32, eager=True))
+    return known.cast(pl.String).alias("value"), places.gather(coded.to_physical())
+
+
+@dataclass(frozen=True)
+class _ByFunction:
+    function: Callable[[str], str | None]
+
+    def __call__(self, texts: pl.Series) -> pl.Series:
+        known, places = distinct_places(texts)
+        results = pl.Series(texts.name, [self.function(value) for value in known], dtype=pl.String)
+        return results.gather(places)
+
+
+@dataclass(frozen=True)
+class _ByExpressions:
+    members: list[pl.Expr]
+
+    def __call__(self, texts: pl.Series) -> pl.Series:
+        known, places = distinct_places(texts)
+        read = known.to_frame().select(self.members)
+        return read.select(pl.all().gather(places)).to_struct(texts.name)
