@@ -121,6 +121,7 @@ class Warehouse:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET autoinstall_known_extensions = false")
         connection.execute("SET preserve_insertion_order = true")
+        connection.execute("SET disabled_compression_methods = 'fsst,zstd,chimp,patas,alp,alprd'")
         connection.execute("SET memory_limit = $memory", {"memory": self.memory})
         connection.execute("SET temp_directory = $folder", {"folder": str(self.path.parent / "spill")})
         for schema in SCHEMAS:

@@ -7,6 +7,7 @@ phases (`resolve_identity`); then every event is given to its customer (`assign_
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -651,9 +652,18 @@ def shared_identifications(edges: pl.LazyFrame, identity_map: pl.LazyFrame) -> p
 
 def _with_own_customers(given: pl.LazyFrame, identity: Identity) -> pl.LazyFrame:
     """Events with a customer each: those that have none yet get one of their own."""
-    has_customer = pl.col("customer_id").is_not_null()
-    rest = given.filter(~has_customer).with_columns(customer_id=_own_customer(identity))
-    return pl.concat([given.filter(has_customer), rest]).with_columns(visitor_id=_visitor_id())
+    schema = given.collect_schema()
+    seated = given.map_batches(partial(_fill_customers, own=_own_customer(identity)), schema=schema)
+    return seated.with_columns(visitor_id=_visitor_id())
+
+
+def _fill_customers(given: pl.DataFrame, *, own: pl.Expr) -> pl.DataFrame:
+    """Only the rows without a customer are hashed."""
+    places = given["customer_id"].is_null().arg_true()
+    if places.is_empty():
+        return given
+    alone = given.lazy().select(pl.all().gather(places)).select(own).collect(engine="in-memory").to_series()
+    return given.with_columns(given["customer_id"].scatter(places, alone))
 
 
 def _by_visit(

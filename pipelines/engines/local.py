@@ -17,7 +17,7 @@ import polars as pl
 from pipelines.settings import Configuration
 from pipelines.warehouse import Connection, Warehouse, insert, lazily, quoted, scalar, sql_text
 from transforms.contracts import TABLES
-from transforms.events import build_timeline
+from transforms.events import TIMELINE_INPUT, build_timeline
 from transforms.funnel_stream import columns_needed
 from transforms.funnels import funnel_entrant_groups, funnel_entrants
 from transforms.identity import (
@@ -144,7 +144,7 @@ class LocalEngine:
         return {"core.events": rows}
 
     def _owned(self, connection: Connection) -> Iterator[pl.DataFrame]:
-        """Raw events with their customer, in parts; shared visitors' events last, all at once."""
+        """What the timeline reads of raw events, with their customer, in parts; shared visitors' events last, all at once."""
         identity = self.configuration.journey.identity
         shared: list[pl.DataFrame] = []
         reader = connection.sql(sql_text("core/owner_candidates.sql")).arrow(self.configuration.engine.bucket_rows)
@@ -152,20 +152,22 @@ class LocalEngine:
             frame = pl.DataFrame(batch)
             is_shared = (pl.col("visitor_status") == "shared").fill_null(False)
             shared.append(frame.filter(is_shared))
-            yield own_events(frame.filter(~is_shared).lazy(), identity=identity).collect()
+            owned = own_events(frame.lazy().filter(~is_shared), identity=identity)
+            yield owned.select(TIMELINE_INPUT).collect()
         if shared:
             told = shared_identifications(
                 connection.sql("FROM core.identity_edges").pl().lazy(),
                 connection.sql("FROM core.identity_map").pl().lazy(),
             )
             sessions = self.configuration.journey.sessions
-            yield assign_shared_visitors(
+            owned = assign_shared_visitors(
                 pl.concat(shared).lazy(),
                 identity=identity,
                 visit_timeout=sessions.timeout,
                 passive=sessions.passive,
                 identifications=told,
-            ).collect()
+            )
+            yield owned.select(TIMELINE_INPUT).collect()
 
     def _buckets(self, connection: Connection) -> Iterator[Bucket]:
         count = self._bucket_count(scalar(connection, "SELECT count(*) FROM core.events"))

@@ -1,4 +1,5 @@
--- Every canonical event with the customer that each of its identifiers points at, and what is known of its visitor.
+-- What the timeline needs of every canonical event, with the customer that each of its identifiers points at, and what is
+-- known of its visitor.
 --
 -- Grain   raw event
 -- Reads   raw.web_events, raw.crm_events, core.identity_map
@@ -19,7 +20,7 @@ pointers AS (
 )
 
 SELECT
-    events.*,
+    events.* EXCLUDE (clock_source, is_clamped, utm_term, utm_content, row_key, file_id, row),
     by_user.customer_id                      AS user_id_customer,
     by_contact.customer_id                   AS crm_contact_id_customer,
     by_lead.customer_id                      AS crm_lead_id_customer,
