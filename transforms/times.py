@@ -80,8 +80,7 @@ class _IsoTimes:
     """ISO 8601 in its usual variants, the most frequent first, each tried only on what the ones before left over."""
 
     def __init__(self, zone: str, date_zone: str) -> None:
-        self.attempts = [
-            _fixed_width(pl.col("text")),
+        self.others = [
             pl.col("text").str.to_datetime("%+", strict=False, time_unit="us").dt.convert_time_zone("UTC"),
             local(pl.col("text").str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us"), zone),
             *(pl.col("clean").str.to_datetime(pattern, strict=False, time_unit="us").dt.convert_time_zone("UTC") for pattern in ZONED_PATTERNS),
@@ -90,24 +89,23 @@ class _IsoTimes:
         ]
 
     def __call__(self, texts: pl.Series) -> pl.Series:
-        frame = texts.to_frame("text").with_columns(found=pl.lit(None, TIME))
-        for number, attempt in enumerate(self.attempts):
-            left = frame["found"].is_null() & frame["text"].is_not_null()
-            if not left.any():
+        found = texts.to_frame("text").select(_fixed_width(pl.col("text")).alias(texts.name)).to_series()
+        left = (found.is_null() & texts.is_not_null()).arg_true()
+        for attempt in self.others:
+            if left.is_empty():
                 break
-            if number == 0 and left.all():
-                frame = frame.with_columns(found=attempt)
-                continue
-            tried = frame.filter(left).with_columns(clean=_clean()).select(attempt.alias("found"))["found"]
-            frame = frame.with_columns(found=pl.Series("found", frame["found"]).scatter(left.arg_true(), tried))
-        return frame.select(_plausible(pl.col("found")).alias(texts.name)).to_series()
+            tried = texts.gather(left).to_frame("text").with_columns(clean=_clean()).select(attempt.alias("found"))["found"]
+            found = found.scatter(left, tried)
+            left = left.filter(tried.is_null())
+        return found.to_frame("found").select(_plausible(pl.col("found")).alias(texts.name)).to_series()
 
 
 def _fixed_width(text: pl.Expr) -> pl.Expr:
     """The usual form of machines, 2026-01-31T12:00:00.000Z or without the milliseconds, read in parts (five times faster)."""
-    seconds = text.str.slice(0, 19).str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False, time_unit="us")
+    seconds = text.str.slice(0, 19).str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False, time_unit="us", cache=False)
     milliseconds = text.str.slice(20, 3).cast(pl.Int64, strict=False).fill_null(0)
-    return pl.when(text.str.contains(FIXED_WIDTH)).then((seconds + pl.duration(milliseconds=milliseconds)).dt.replace_time_zone("UTC"))
+    instant = (seconds.dt.timestamp("us") + milliseconds * 1000).cast(TIME)
+    return pl.when(text.str.contains(FIXED_WIDTH)).then(instant)
 
 
 def _clean() -> pl.Expr:
