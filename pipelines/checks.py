@@ -1,5 +1,6 @@
 """Checks: every query below sql/checks finds offending rows; one that finds any stops the night before the next layer."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -14,28 +15,37 @@ def headline(text: str) -> str:
     return text.splitlines()[0].removeprefix("--").strip()
 
 
-def check_of(path: Path) -> dg.AssetChecksDefinition:
-    """The asset check of one file sql/checks/<schema>/<table>/<name>.sql. A headline that begins with "Warns" only warns."""
-    text = path.read_text(encoding="utf-8")
-    schema, table = path.relative_to(SQL / "checks").parts[:2]
-    warns = headline(text).startswith("Warns")
+def is_warning(text: str) -> bool:
+    """Whether a check only warns: its headline begins with "Warns"."""
+    return headline(text).startswith("Warns")
 
-    @dg.asset_check(
-        name=path.stem,
-        asset=asset_key(f"{schema}.{table}"),
-        description=headline(text),
-        blocking=not warns,
+
+def checks_of(folder: Path) -> dg.AssetChecksDefinition:
+    """The asset checks of one table, sql/checks/<schema>/<table>/<name>.sql, in one step."""
+    schema, table = folder.relative_to(SQL / "checks").parts
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.sql"))}
+    key = asset_key(f"{schema}.{table}")
+
+    @dg.multi_asset_check(
+        name=f"{schema}__{table}__checks",
+        specs=[
+            dg.AssetCheckSpec(name, asset=key, description=headline(text), blocking=not is_warning(text))
+            for name, text in texts.items()
+        ],
     )
-    def check(night: dg.ResourceParam[Night]) -> dg.AssetCheckResult:
-        offending = night.warehouse.query(text)
-        return dg.AssetCheckResult(
-            passed=offending.is_empty(),
-            severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
-            metadata={
-                "offending_rows": offending.height,
-                "first_rows": dg.MetadataValue.md(_markdown(offending.head(5).rows(named=True))),
-            },
-        )
+    def check(night: dg.ResourceParam[Night]) -> Iterator[dg.AssetCheckResult]:
+        for name, text in texts.items():
+            offending = night.warehouse.query(text)
+            yield dg.AssetCheckResult(
+                asset_key=key,
+                check_name=name,
+                passed=offending.is_empty(),
+                severity=dg.AssetCheckSeverity.WARN if is_warning(text) else dg.AssetCheckSeverity.ERROR,
+                metadata={
+                    "offending_rows": offending.height,
+                    "first_rows": dg.MetadataValue.md(_markdown(offending.head(5).rows(named=True))),
+                },
+            )
 
     return check
 
@@ -47,4 +57,4 @@ def _markdown(rows: list[dict[str, object]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-checks = [check_of(path) for path in sql_files("checks")]
+checks = [checks_of(folder) for folder in sorted({path.parent for path in sql_files("checks")})]

@@ -16,8 +16,6 @@ from transforms.contracts import OPS_REPORT_MANIFEST, OPS_RUNS
 
 STORED = (
     "core.funnel_definitions",
-    "mart.funnel_entrants",
-    "mart.funnel_entrant_groups",
     "mart.stage_conversion",
     "mart.stage_transitions",
     "mart.kpis",
@@ -26,13 +24,14 @@ STORED = (
     "ops.failed_files",
 )
 VIEWS = tuple(f"mart.{path.stem}" for path in sql_files("mart"))
-REPORT_TABLES = (*STORED, "mart.attribution", *VIEWS)
+QUERIED = {"mart.attribution": "ops/attribution_totals.sql", "mart.funnel_entrants": "ops/first_attempts.sql"}
+REPORT_TABLES = (*STORED, *QUERIED, *VIEWS)
 
 
 def report_tables(night: Night) -> dict[str, pl.DataFrame]:
-    """The frames that the site is drawn from, by the name of their table; attribution as its totals."""
+    """The frames that the site is drawn from, by the name of their table; of the tables in `QUERIED` what the site reads."""
     tables = {name: night.warehouse.read(name) for name in (*STORED, *VIEWS)}
-    return {**tables, "mart.attribution": night.warehouse.query(sql_text("ops/attribution_totals.sql"))}
+    return tables | {name: night.warehouse.query(sql_text(file)) for name, file in QUERIED.items()}
 
 
 def site_facts(night: Night) -> SiteFacts:

@@ -1,6 +1,6 @@
 """Funnel counts: what the pages say of one funnel, aggregated from its tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -117,7 +117,13 @@ class FunnelCounts:
 
     def rate(self, part: int, whole: int) -> Rate:
         """A rate of this funnel's units, with an interval where no customer is counted twice."""
-        return Rate.of(part, whole) if self.is_independent else Rate.without_interval(part, whole)
+        return self.rates([part], [whole])[0]
+
+    def rates(self, parts: Sequence[int], wholes: Sequence[int]) -> list[Rate]:
+        """Rates of this funnel's units, as of `rate`."""
+        if self.is_independent:
+            return Rate.each(parts, wholes)
+        return [Rate.without_interval(part, whole) for part, whole in zip(parts, wholes, strict=True)]
 
 
 def counts_customers_once(unit: str, attempt: str) -> bool:

@@ -1,5 +1,6 @@
 """Rates: a share that never parts from its counts and its interval."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -25,6 +26,12 @@ class Rate:
         )
         low, high = with_interval(counts, "part", "whole").select("low", "high").row(0)
         return cls(part or 0, whole or 0, low, high)
+
+    @classmethod
+    def each(cls, parts: Sequence[int], wholes: Sequence[int]) -> "list[Rate]":
+        """The rates of many counts at once, with Wilson's intervals."""
+        counts = pl.DataFrame({"part": parts, "whole": wholes}, schema={"part": pl.Int64, "whole": pl.Int64})
+        return [cls(*row) for row in with_interval(counts, "part", "whole").rows()]
 
     @classmethod
     def without_interval(cls, part: int, whole: int) -> "Rate":

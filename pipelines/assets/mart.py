@@ -6,7 +6,7 @@ import dagster as dg
 
 from pipelines.catalog import WRITER_POOL, Rows, asset_key, table_asset, view_spec
 from pipelines.night import Night
-from pipelines.warehouse import create_macros_and_views, lazily, quoted, scalar, sql_files
+from pipelines.warehouse import create_macros_and_views, lazily, sql_files
 from transforms.attribution import attribution
 from transforms.conversion import kpis, stage_conversion, stage_transitions
 from transforms.retention import weekly_retention
@@ -80,5 +80,4 @@ def views(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult[None]
     """Create the views and macros that aggregate the stored tables."""
     with night.warehouse.writing() as connection:
         for name in create_macros_and_views(connection):
-            rows = scalar(connection, f"SELECT count(*) FROM {quoted(name)}")
-            yield dg.MaterializeResult(asset_key=asset_key(name), metadata={"dagster/row_count": rows})
+            yield dg.MaterializeResult(asset_key=asset_key(name))

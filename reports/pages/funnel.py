@@ -430,6 +430,7 @@ def daily_figure(counts: FunnelCounts, view: View) -> Figure:
             days, notes, rows.select("entrants", "converted").rows(), strict=True
         )
     ]
+    completed = counts.rates(rows["converted"].to_list(), rows["entrants"].to_list())
     panels = [Panel("Entered", "bars", rows["entrants"].to_list(), hover)]
     if any(rate is not None for rate in rates):
         panels.append(Panel("Share that completed (days with 20 entrants or more)", "line", rates, rate_hover, ".0%"))
@@ -450,10 +451,8 @@ def daily_figure(counts: FunnelCounts, view: View) -> Figure:
         table(
             (*texts("Day of entry"), *rate_columns("Completed", "Entered")),
             [
-                cells(Cell(day(one), note.strip(" ()")), *rate_cells(counts.rate(converted, entered)))
-                for one, note, (entered, converted) in reversed(
-                    list(zip(days, notes, rows.select("entrants", "converted").rows(), strict=True))
-                )
+                cells(Cell(day(one), note.strip(" ()")), *rate_cells(rate))
+                for one, note, rate in reversed(list(zip(days, notes, completed, strict=True)))
             ],
             most=DAYS_DRAWN,
         ),

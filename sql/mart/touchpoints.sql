@@ -15,42 +15,61 @@
 -- column converted_sessions: Sessions in which it happened and that hold a conversion.
 -- column conversion_rate: converted_sessions / sessions.
 
-WITH mapped AS (
+WITH contacts AS (
     SELECT
-        events.customer_id,
-        events.session_id,
-        events.stage,
-        events.phase,
-        events.touchpoint,
-        sessions.is_converted,
-        events.session_id IS NOT NULL AND row_number() OVER (
-            PARTITION BY events.session_id
-            ORDER BY events.event_number DESC
-        ) = 1 AS is_exit
-    FROM core.events AS events
-    LEFT JOIN core.sessions AS sessions
-        ON events.session_id = sessions.session_id
+        customer_id,
+        session_id,
+        stage,
+        phase,
+        touchpoint,
+        count(*) AS events,
+        max(event_number) AS last_number
+    FROM core.events
     WHERE
-        events.is_counted
-        AND events.touchpoint IS NOT NULL
+        is_counted
+        AND touchpoint IS NOT NULL
+    GROUP BY ALL
+),
+
+ends AS (
+    SELECT
+        session_id,
+        max(last_number) AS last_number
+    FROM contacts
+    WHERE session_id IS NOT NULL
+    GROUP BY session_id
+),
+
+counted AS (
+    SELECT
+        contacts.stage,
+        contacts.phase,
+        contacts.touchpoint,
+        sum(contacts.events)::BIGINT AS events,
+        count(DISTINCT contacts.customer_id) AS customers,
+        count(contacts.session_id) AS sessions,
+        count(*) FILTER (WHERE contacts.last_number = ends.last_number) AS exits,
+        count(*) FILTER (WHERE sessions.is_converted) AS converted_sessions
+    FROM contacts
+    LEFT JOIN ends
+        ON contacts.session_id = ends.session_id
+    LEFT JOIN core.sessions AS sessions
+        ON contacts.session_id = sessions.session_id
+    GROUP BY ALL
 )
 
 SELECT
     stage,
     phase,
     touchpoint,
-    count(*) AS events,
-    count(DISTINCT customer_id) AS customers,
-    count(DISTINCT session_id) AS sessions,
-    count(*) FILTER (WHERE is_exit) AS exits,
-    rate(count(*) FILTER (WHERE is_exit), count(DISTINCT session_id)) AS exit_rate,
-    count(DISTINCT session_id) FILTER (WHERE is_converted) AS converted_sessions,
-    rate(
-        count(DISTINCT session_id) FILTER (WHERE is_converted),
-        count(DISTINCT session_id)
-    ) AS conversion_rate
-FROM mapped
-GROUP BY ALL
+    events,
+    customers,
+    sessions,
+    exits,
+    rate(exits, sessions) AS exit_rate,
+    converted_sessions,
+    rate(converted_sessions, sessions) AS conversion_rate
+FROM counted
 ORDER BY
     events DESC,
     stage,
