@@ -21,6 +21,7 @@ from transforms.funnel_stream import (
     micros,
     property_text,
     step_columns,
+    subject,
 )
 from transforms.journey import Breakdown, Funnel
 
@@ -189,7 +190,9 @@ def entry_values(
     text = property_text(set(reach.collect_schema().names()))
     entries = entrants.lazy().select("unit_id", source="entry_source", event_id="entry_event_id").unique()
     parts = pl.concat_list([text(name).fill_null(NOT_KNOWN) for name in breakdown.by])
-    found = reach.join(entries, on=["unit_id", "source", "event_id"], how="semi", nulls_equal=True)
+    entering = funnel.steps if funnel.order == "any" else funnel.steps[:1]
+    begins = pl.any_horizontal([subject(step) for step in entering])
+    found = reach.filter(begins).join(entries, on=["unit_id", "source", "event_id"], how="semi", nulls_equal=True)
     return found.select("unit_id", "source", "event_id", parts=parts).collect()
 
 
