@@ -144,7 +144,7 @@ def print_status(state: dict[str, Any], out: Console) -> None:
         out.print("No run is recorded in the published warehouse.")
         return
     out.print(f"Last run   {run['status']}, published {run['ended_at']:%Y-%m-%d %H:%M:%S} UTC, "
-              f"{run['events']:,} events of {run['customers']:,} customers", markup=False)  # fmt: skip
+              f"{_counted(run['events'], 'event')} of {_counted(run['customers'], 'customer')}", markup=False)  # fmt: skip
     out.print(f"Versions   data {run['data_version']}, configuration {run['configuration_version']}, "
               f"product {run['product_version']}", markup=False)  # fmt: skip
     for source in state["sources"]:
@@ -234,8 +234,8 @@ def print_check(findings: dict[str, Any], out: Console) -> None:
             out.print(f"  would be quarantined: {_counted(rows, 'row')}, {reason}", markup=False)
     if findings["unmapped"]:
         share = findings["unmapped"]
-        out.print(f"No stage rule maps {share['n']:,} of {share['d']:,} sampled events"
-                  f"{': ' + ', '.join(share['events']) if share['events'] else ''}", markup=False)  # fmt: skip
+        names = f"no stage rule maps {share['n']:,} of them: {', '.join(share['events'])}" if share["n"] else "each has a stage"
+        out.print(f"{_counted(share['d'], 'event')} sampled; {names}", markup=False)
     for problem in findings["problems"]:
         out.print(f"Problem: {problem}", markup=False)
 

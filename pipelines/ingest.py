@@ -1,6 +1,6 @@
 """Ingest: landed files into the raw tables, in transactions whose books balance."""
 
-import hashlib
+import hmac
 import json
 import os
 import threading
@@ -16,11 +16,11 @@ from typing import Any
 import polars as pl
 
 from pipelines import readers
-from pipelines.landing import Discovery, LandedFile, discover, look
+from pipelines.landing import Discovery, LandedFile, content_id, discover, look
 from pipelines.readers import UnreadableFile
 from pipelines.readers.text import KEPT_CHARACTERS
 from pipelines.settings import DataError
-from pipelines.warehouse import Connection, Warehouse, insert, scratch, sql_text
+from pipelines.warehouse import Connection, Warehouse, as_arrow, insert, scratch, sql_text
 from transforms.canonical import Rules, canonical_rows
 from transforms.contracts import KEY, TABLES, TIME
 from transforms.journey import Journey
@@ -45,6 +45,7 @@ GROUP_ROWS = 50_000
 JUDGES = min(4, os.cpu_count() or 1)
 SAMPLE_ROWS = 10_000
 EVENT_TABLES = {"web": "raw.web_events", "crm": "raw.crm_events"}
+FORGOTTEN = ("row_outcomes", "quarantine", "web_events", "crm_events", "crm_records", "line_items", "files", "sources")
 NONE_EARLIER = pl.DataFrame(schema={"content": KEY, "seen": pl.Int64})
 
 
@@ -93,7 +94,9 @@ def load_new_files(
 ) -> LoadSummary:
     """Load every landed file that the warehouse does not hold; ops.failed_files tells those that could not be read.
 
-    Fills raw.files, raw.row_outcomes, raw.quarantine, raw.web_events, raw.crm_events, raw.crm_records, raw.line_items.
+    When the rules of a source have changed since they were used, all of its files are read again.
+
+    Fills raw.sources, raw.files, raw.row_outcomes, raw.quarantine, raw.web_events, raw.crm_events, raw.crm_records, raw.line_items.
     A file that cannot be read is told in `problems`, and nothing of it is loaded. `done` is called after each file.
     Raises DataError when there is no landing folder or no file in it, or when the books of a file do not balance.
     """
@@ -102,16 +105,16 @@ def load_new_files(
     totals: Counter[str] = Counter()
     files_loaded = 0
     with warehouse.opened():
+        desks, closed = _desks(landing, sources, journey=journey, hmac_key=hmac_key)
+        _forget_other_rules(warehouse, {name: desk.rule_version for name, desk in desks.items()}, kept=closed, found=found)
         held = set(warehouse.query(sql_text("ingest/known_files.sql"))["file_id"])
-        for name, source in sorted(sources.items()):
+        for name in sorted(sources):
             files = [file for file in found.files if file.source == name and file.file_id not in held]
-            if not files:
+            if name in closed:
+                problems += [(path, name, closed[name]) for path in ([file.relative for file in files] or sources[name].files)]
+            if name in closed or not files:
                 continue
-            try:
-                desk = Desk.of(name, source, landing, journey=journey, hmac_key=hmac_key)
-            except UnreadableFile as error:
-                problems += [(file.relative, name, str(error)) for file in files]
-                continue
+            desk = desks[name]
             loader = Loader(desk, warehouse, part_rows=part_rows)
             for file, problem in loader.load(files):
                 if problem is None:
@@ -140,6 +143,44 @@ def preview(landing: Path, sources: Mapping[str, Source], *, journey: Journey, h
 def _refusals(found: Discovery) -> list[tuple[str, str, str]]:
     refused = [(path, name, problem) for name, path, problem in found.refused]
     return refused + [(pattern, name, problem) for name, pattern, problem in found.unmatched]
+
+
+def _desks(
+    landing: Path, sources: Mapping[str, Source], *, journey: Journey, hmac_key: bytes
+) -> tuple[dict[str, "Desk"], dict[str, str]]:
+    """The desk of each source; and of those whose lookup files cannot be read, why."""
+    desks: dict[str, Desk] = {}
+    closed: dict[str, str] = {}
+    for name, source in sources.items():
+        try:
+            desks[name] = Desk.of(name, source, landing, journey=journey, hmac_key=hmac_key)
+        except UnreadableFile as error:
+            closed[name] = str(error)
+    return desks, closed
+
+
+def _forget_other_rules(warehouse: Warehouse, rules: Mapping[str, str], *, kept: Iterable[str], found: Discovery) -> None:
+    """Forget what was read by other rules than these, so that it is read again; sources that are gone are forgotten too.
+
+    Raises DataError when a file that would have to be read again is not there any more.
+    """
+    read = dict(warehouse.query(sql_text("ingest/known_sources.sql")).rows())
+    there = {file.file_id for file in found.files}
+    for name, version in sorted({**dict.fromkeys(read, None), **rules}.items()):
+        if name in kept or read.get(name) == version:
+            continue
+        files = warehouse.query(sql_text("ingest/files_of_source.sql"), {"source": name})
+        gone = files.filter(~pl.col("file_id").is_in(list(there)))["path"].to_list() if version is not None else []
+        if gone:
+            raise DataError(
+                f"the rules of the source '{name}' have changed, so its files have to be read again, but {len(gone)} of them are no "
+                f"longer below the landing folder ({gone[0]}, …); put them back, or undo the change"
+            )
+        with warehouse.writing() as connection:
+            for table in FORGOTTEN:
+                connection.execute(sql_text(f"ingest/forget_{table}.sql"), {"source": name})
+            if version is not None:
+                insert(connection, TABLES["raw.sources"], pl.DataFrame({"source": [name], "rule_version": [version]}))
 
 
 def _tell_failures(warehouse: Warehouse, problems: list[tuple[str, str, str]]) -> None:
@@ -181,15 +222,23 @@ class Desk:
             hmac_key=hmac_key,
             complete_to=completeness(source.complete_to, time_zone=journey.time_zone),
         )
-        said = json.dumps(source.model_dump(mode="json"), sort_keys=True)
+        values = {
+            "source": source.model_dump(mode="json", exclude={"lateness"}),
+            "time_zone": journey.time_zone,
+            "currency": journey.currency,
+            "internal_hosts": journey.internal_hosts,
+            "identity": journey.identity.model_dump(mode="json", include={"country", "junk", "valid"}),
+        }
+        lookups = {name: _lookup_table(landing, name, lookup, source) for name, lookup in source.lookups.items()}
+        said = json.dumps({**values, "lookups": {name: content_id(landing / source.lookups[name].file) for name in lookups}}, sort_keys=True)
         return cls(
             name,
             source,
             wanted(source),
             rules,
             zones(source, journey_zone=journey.time_zone),
-            {lookup: _lookup_table(landing, lookup, said, source) for lookup, said in source.lookups.items()},
-            hashlib.sha256(said.encode()).hexdigest()[:16],
+            lookups,
+            hmac.new(hmac_key, said.encode(), "sha256").hexdigest()[:16],
         )
 
     def judge(self, rows: pl.DataFrame, connection: Connection) -> "Judged":
@@ -543,7 +592,7 @@ class Books:
 def registered(connection: Connection, frames: Mapping[str, pl.DataFrame]) -> Iterator[None]:
     """Frames as views by name, for as long as the block runs."""
     for name, frame in frames.items():
-        connection.register(name, frame.to_arrow())
+        connection.register(name, as_arrow(frame))
     try:
         yield
     finally:

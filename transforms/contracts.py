@@ -169,6 +169,16 @@ RAW_FILES = Table(
     ),
 )
 
+RAW_SOURCES = Table(
+    "raw.sources",
+    "The rules by which the files of each source were read; when they change, all of them are read again.",
+    ("source",),
+    (
+        _c("source", pl.String, "Source in journey.yaml."),
+        _c("rule_version", pl.String, "Keyed hash of the source's mapping and of what the journey says about values."),
+    ),
+)
+
 RAW_ROW_OUTCOMES = Table(
     "raw.row_outcomes",
     "The one outcome of every physical row of every landed file.",
@@ -203,7 +213,7 @@ RAW_QUARANTINE = Table(
             "encoding, too_large, parse_error, wrong_columns, missing_time, bad_time, future_time, missing_identity or type_conflict.",
         ),
         _c("field", pl.String, "The field concerned, where there is one."),
-        _c("rule_version", pl.String, "Hash of the source's mapping that judged the row."),
+        _c("rule_version", pl.String, "Version of the rules that judged the row, as in raw.sources."),
         _c("raw_text", pl.String, "The row as it came (the first 10,000 characters); left out of the published copy."),
     ),
 )

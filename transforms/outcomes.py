@@ -9,6 +9,7 @@ from transforms.contracts import KEY
 from transforms.hashing import digest_id, fast_key
 from transforms.mapping import Source, is_plural
 
+ROWS_PER_FILE = 1 << 40
 CONTENDER = ("row_key", "sort_at", "content", "tie")
 
 
@@ -23,7 +24,7 @@ def row_summary(canonical: pl.DataFrame, *, source: Source) -> pl.DataFrame:
     """
     columns = ["file", "row", "text", "reason", "field", "event_id", "object", "record_id", "content", "sort_at", "tie"]
     if not is_plural(source):
-        return canonical.select(columns).sort("file", "row")
+        return _in_row_order(canonical.select(columns))
     rank = pl.col("reason").replace_strict(REASONS, range(len(REASONS)), default=-1, return_dtype=pl.Int32)
     events = canonical["variant"] > 0
     summary = (
@@ -50,6 +51,12 @@ def row_summary(canonical: pl.DataFrame, *, source: Source) -> pl.DataFrame:
     ).select(columns)
 
 
+def _in_row_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows by (file, row); as they come from the readers they already are."""
+    place = rows.select(pl.col("file").cast(pl.Int64) * ROWS_PER_FILE + pl.col("row")).to_series()
+    return rows if place.is_sorted() else rows.sort("file", "row")
+
+
 def _must_tell(source: Source) -> bool:
     """True when a row without an event is a row without a time."""
     return bool(source.events) if source.events is not None else source.record is None
@@ -67,7 +74,8 @@ def with_keys(rows: pl.DataFrame, *, name: str, source: Source, earlier: pl.Data
         row_id = pl.concat_str("object", "record_id", separator=":")
     else:
         own = pl.lit(None, pl.String) if source.group else pl.col("event_id")
-        row_id = pl.coalesce(own, _content_id(source))
+        all_named = not source.group and rows["event_id"].null_count() == 0
+        row_id = own if all_named else pl.coalesce(own, _content_id(source))
         rows = _with_ordinals(rows, earlier) if source.identical_rows == "keep" else rows
     content = pl.lit(2**64 - 1, KEY) - pl.col("content") if source.record else pl.col("content")
     return rows.with_columns(row_id=pl.when(good).then(row_id), content=pl.when(good).then(content)).with_columns(
@@ -144,7 +152,8 @@ def events_of(canonical: pl.DataFrame, loaded: pl.DataFrame, *, source: Source) 
     In:  canonical rows; loaded: file, row, row_id, row_key.
     Out: canonical columns with `event_id` and row_key; one row per event.
 
-    An event of a record is known by object, record, state (or event) and time; of several events of a row each has its number.
+    An event of a record is known by object, record, state (or event) and time; of several events of a row each has its number;
+    a line item is known by its group, one without a group by itself.
     """
     events = canonical.filter(pl.col("variant") > 0) if is_plural(source) else canonical
     kept = events.join(loaded, on=["file", "row"], how="inner", maintain_order="left")
@@ -152,7 +161,7 @@ def events_of(canonical: pl.DataFrame, loaded: pl.DataFrame, *, source: Source) 
         instant = pl.col("occurred_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
         event_id = pl.concat_str("object", "record_id", pl.coalesce("state", "event"), instant, separator=":")
     elif source.group:
-        event_id = pl.col("event_id")
+        event_id = pl.coalesce("event_id", "row_id")
     elif source.events is not None and len(source.events) > 1:
         event_id = pl.concat_str("row_id", pl.col("variant").cast(pl.String), separator="#")
     else:

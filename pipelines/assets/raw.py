@@ -8,6 +8,7 @@ from pipelines.night import Night
 from pipelines.warehouse import sql_text
 
 LANDED = (
+    "raw.sources",
     "raw.files",
     "raw.row_outcomes",
     "raw.quarantine",

@@ -249,7 +249,7 @@ def test_check_tells_missing_columns_quarantine_and_unmapped_events_and_writes_n
     assert "shop/orders.csv has no column 'mail'" in told.out
     assert "would be quarantined: 1 row, missing_identity" in told.out
     assert "would be quarantined: 1 row, missing_time" in told.out
-    assert "No stage rule maps 1 of 5 sampled events: video_played" in told.out
+    assert "5 events sampled; no stage rule maps 1 of them: video_played" in told.out
     assert bytes_below(place.root) == before
 
 
@@ -329,6 +329,18 @@ def test_files_that_cannot_be_read_end_with_1_after_the_others_were_loaded(own_s
         "web/cut.ndjson.gz",
         "web/list.ndjson",
     ]
+
+
+def test_a_mended_mapping_takes_rows_out_of_quarantine_with_the_next_night(own_shop: Workspace) -> None:
+    mended = CONFIGURATION.replace("value: total", "value: {first: [total]}").replace(
+        '"web/**/*.ndjson*"}', '"web/**/*.ndjson*", fields: {anonymous_id: {first: [anonymousId, messageId]}}}'
+    )
+    own_shop.journey_file.write_text(mended, encoding="utf-8")
+
+    told = journeys("run", "-w", own_shop.root)
+
+    assert told.status == 0, told.err
+    assert answers.sql(own_shop, "SELECT reason FROM raw.quarantine")[1] == [("missing_time",)]
 
 
 def published(place: Workspace) -> tuple[bytes, dict[str, bytes]]:

@@ -197,6 +197,62 @@ def test_a_source_without_its_lookup_file_is_told_and_the_others_are_loaded(tmp_
     assert "the lookup file users.csv of lookups.users is not below the landing folder" in summary.problems[0][2]
 
 
+# ---------------------------------------------------------------- changed rules
+
+
+def changed(place, **said):
+    place.sources["shop"] = Source.model_validate({**SHOP, **said})
+    return place
+
+
+def test_when_the_mapping_changes_the_files_are_read_again(shop):
+    shop.put("shop1.csv", HEADER + line(1) + line(2, at="31.01.2026 10:00")).load()
+    fields = {**SHOP["fields"], "occurred_at": {"first": ["at"], "format": "%d.%m.%Y %H:%M"}}
+
+    again = changed(shop, fields=fields).load()
+
+    assert again.outcomes == {"loaded": 1, "quarantined": 1}
+    assert shop.rows("SELECT event_id FROM raw.web_events") == [("2",)]
+    assert shop.rows("SELECT row FROM raw.quarantine") == [(1,)]
+
+
+def test_what_was_read_by_changed_rules_equals_a_first_reading(shop, tmp_path):
+    shop.put("shop1.csv", HEADER + line(1) + line(1, "sell")).load()
+    changed(shop, time_zone="Asia/Tokyo").load()
+
+    fresh = changed(Workspace(tmp_path / "fresh", shop=SHOP), time_zone="Asia/Tokyo").put("shop1.csv", HEADER + line(1) + line(1, "sell"))
+    fresh.load()
+
+    assert shop.tables() == fresh.tables()
+    assert shop.outcomes() == fresh.outcomes()
+
+
+def test_lateness_alone_does_not_have_files_read_again(shop):
+    shop.put("shop1.csv", HEADER + line(1)).load()
+
+    assert changed(shop, lateness="1h").load().files_loaded == 0
+
+
+def test_a_source_that_is_gone_leaves_nothing(shop):
+    shop.put("shop1.csv", HEADER + line(1)).load()
+    shop.sources["till"] = Source.model_validate(SHOP)
+    del shop.sources["shop"]
+
+    shop.load()
+
+    assert shop.rows("SELECT source, event_id FROM raw.web_events") == [("till", "1")]
+
+
+def test_changed_rules_are_refused_when_a_file_is_no_longer_there(shop):
+    shop.put("shop1.csv", HEADER + line(1)).put("shop2.csv", HEADER + line(2)).load()
+    (shop.landing / "shop1.csv").unlink()
+
+    with pytest.raises(DataError, match=r"the rules of the source 'shop' have changed.*shop1.csv"):
+        changed(shop, time_zone="Asia/Tokyo").load()
+
+    assert shop.rows("SELECT event_id FROM raw.web_events ORDER BY ALL") == [("1",), ("2",)]
+
+
 # ---------------------------------------------------------------- records, groups, several events
 
 
@@ -257,6 +313,15 @@ def test_line_items_of_one_group_add_up_over_files(tmp_path):
         ("b1", 225, "09:01"), ("b2", 200, "10:00"),
     ]  # fmt: skip
     assert [outcome for _, _, outcome in place.outcomes()] == ["loaded"] * 4
+
+
+def test_a_line_item_without_a_group_is_an_event_of_its_own(tmp_path):
+    place = Workspace(tmp_path, orders=BASKETS)
+    lines = "basket,user,at,price,product\nb1,ann,2026-01-31,1,p1\n,bob,2026-01-31,2,p1\n,cai,2026-01-31,3,p1\n"
+
+    place.put("lines1.csv", lines).load()
+
+    assert place.rows("SELECT user_id, value_minor FROM raw.crm_events ORDER BY ALL") == [("ann", 100), ("bob", 200), ("cai", 300)]
 
 
 @pytest.mark.parametrize(("choice", "expected"), [("collapse", {"duplicate": 2, "loaded": 1}), ("keep", {"loaded": 3})])
