@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 from polars._typing import PolarsDataType
 from polars.io.plugins import register_io_source
 
@@ -121,6 +122,7 @@ class Warehouse:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET autoinstall_known_extensions = false")
         connection.execute("SET preserve_insertion_order = true")
+        connection.execute("SET checkpoint_threshold = '1GB'")
         connection.execute("SET disabled_compression_methods = 'fsst,zstd,chimp,patas,alp,alprd'")
         connection.execute("SET memory_limit = $memory", {"memory": self.memory})
         connection.execute("SET temp_directory = $folder", {"folder": str(self.path.parent / "spill")})
@@ -151,10 +153,15 @@ def comment(connection: Connection, kind: str, name: str, sentence: str) -> None
 def insert(connection: Connection, table: Table, frame: pl.DataFrame) -> int:
     """Add rows to a table; raises ContractError when they are not what it promises."""
     ready = table.check(frame)
-    connection.register("incoming", ready.to_arrow())
+    connection.register("incoming", as_arrow(ready))
     connection.execute(f"INSERT INTO {quoted(table.name)} BY NAME FROM incoming")
     connection.unregister("incoming")
     return ready.height
+
+
+def as_arrow(frame: pl.DataFrame) -> pa.Table:
+    """A frame for DuckDB to read, its text not copied."""
+    return frame.to_arrow(compat_level=pl.CompatLevel.newest())
 
 
 def lazily(connection: Connection, sql: str, parameters: Parameters | None = None) -> pl.LazyFrame:
