@@ -129,6 +129,9 @@ def run(workspace: WorkspaceOption = None) -> None:
 def report(workspace: WorkspaceOption = None) -> None:
     """Draw the report site again from the warehouse as it stands."""
     place = workspace_at(workspace)
+    place.configuration  # noqa: B018  (a wrong configuration is told first)
+    if not place.published.exists():
+        raise DataError(f"{place.published} does not exist yet, so there is nothing to draw; make it with: journeys run")
     run_night(place, only="reports")
     print_where(place)
 

@@ -331,6 +331,15 @@ def test_files_that_cannot_be_read_end_with_1_after_the_others_were_loaded(own_s
     ]
 
 
+def test_drawing_the_report_again_gives_the_same_bytes(own_shop: Workspace) -> None:
+    before = bytes_below(own_shop.reports)
+
+    told = journeys("report", "-w", own_shop.root)
+
+    assert told.status == 0, told.err
+    assert bytes_below(own_shop.reports) == before
+
+
 def test_a_mended_mapping_takes_rows_out_of_quarantine_with_the_next_night(own_shop: Workspace) -> None:
     mended = CONFIGURATION.replace("value: total", "value: {first: [total]}").replace(
         '"web/**/*.ndjson*"}', '"web/**/*.ndjson*", fields: {anonymous_id: {first: [anonymousId, messageId]}}}'
@@ -402,12 +411,13 @@ def test_a_night_without_a_key_for_personal_values_ends_with_1_and_says_how_to_s
     assert "error: no key for personal values: set JOURNEYS_HMAC_KEY in the environment or in" in told.err
 
 
-@pytest.mark.parametrize("command", [["sql", "SELECT 1"], ["status"], ["funnel", "checkout"]])
+@pytest.mark.parametrize("command", [["sql", "SELECT 1"], ["status"], ["funnel", "checkout"], ["report"]])
 def test_a_question_before_the_first_night_ends_with_1_and_says_what_to_do(command: list[str], tmp_path: Path) -> None:
     told = journeys(*command, "-w", workspace(tmp_path / "shop").root)
 
     assert told.status == 1
-    assert "journeys.duckdb does not exist yet; make it with: journeys run" in told.err
+    assert "journeys.duckdb does not exist yet" in told.err
+    assert "make it with: journeys run" in told.err
 
 
 # ---------------------------------------------------------------- sql
