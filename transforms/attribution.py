@@ -39,7 +39,7 @@ def attribution(
     cut the path. Shares are floored and what is left goes to the first touch, so that no float decides.
     Source: semantics.md §12.
     """
-    paths = touch_paths(touches, events, lookback=lookback)
+    paths = touch_paths(touches, events, lookback=lookback).cache()
     credited = pl.concat(
         paths.with_columns(model=pl.lit(model), weight=weight.cast(pl.Int128))
         .with_columns(credit_ppm=_credit())

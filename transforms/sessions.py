@@ -193,9 +193,9 @@ def summarise_sessions(events: pl.LazyFrame, *, journey: Journey) -> pl.LazyFram
 def _summarise(events: pl.DataFrame, *, journey: Journey) -> pl.DataFrame:
     held = (
         events.filter(pl.col("session_id").is_not_null())
-        .sort("customer_id", "session_id", "event_number")
+        .with_columns(session=pl.col("session_id").cast(pl.Categorical(pl.Categories.random())).to_physical())
+        .sort("session", "event_number")
         .with_columns(
-            session=pl.col("session_id").rle_id(),
             gap=_gap_between_active(),
             stage_number=stage_number(journey),
             sale_minor=_sale_minor(),
@@ -226,7 +226,7 @@ def _active(name: str) -> pl.Expr:
 
 
 def _gap_between_active() -> pl.Expr:
-    is_same = _active("session_id").forward_fill().shift() == pl.col("session_id")
+    is_same = _active("session").forward_fill().shift() == pl.col("session")
     return pl.when(is_same).then(_active("occurred_at") - _active("occurred_at").forward_fill().shift())
 
 

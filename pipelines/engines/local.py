@@ -5,7 +5,7 @@ that are stored in order of customer, and memory is that of one bucket however l
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -35,6 +35,7 @@ from transforms.journey import Funnel
 FUNNEL_TABLES = ("mart.funnel_entrants", "mart.funnel_entrant_groups")
 
 Transform = Callable[..., pl.LazyFrame]
+Merge = Callable[[Iterable[pl.LazyFrame]], pl.LazyFrame]
 
 
 @dataclass(frozen=True)
@@ -73,16 +74,18 @@ class LocalEngine:
         identity = self.configuration.journey.identity
         with self.warehouse.writing() as connection:
             nothing = pl.LazyFrame()
+            room = self.configuration.engine.bucket_rows
             records = connection.sql("FROM raw.crm_records").pl().lazy()
-            edges = collect_evidence(nothing, records, identity=identity).collect()
-            identifiers = collect_identifiers(nothing, records).collect()
-            reader = connection.sql(sql_text("core/identity_events.sql")).arrow(self.configuration.engine.bucket_rows)
-            for batch in reader:
+            edges = [collect_evidence(nothing, records, identity=identity).collect()]
+            identifiers = [collect_identifiers(nothing, records).collect()]
+            for batch in connection.sql(sql_text("core/identity_events.sql")).arrow(room):
                 events = pl.DataFrame(batch).lazy()
-                more = collect_evidence(events, nothing, identity=identity)
-                edges = merge_evidence([edges.lazy(), more]).collect()
-                identifiers = merge_identifiers([identifiers.lazy(), collect_identifiers(events, nothing)]).collect()
-            resolution = resolve_identity(edges, identifiers.lazy(), identity=identity)
+                edges.append(collect_evidence(events, nothing, identity=identity).collect())
+                identifiers.append(collect_identifiers(events, nothing).collect())
+                edges = folded(edges, merge_evidence, room=room)
+                identifiers = folded(identifiers, merge_identifiers, room=room)
+            ledger, seen = together(edges, merge_evidence), together(identifiers, merge_identifiers)
+            resolution = resolve_identity(ledger, seen.lazy(), identity=identity)
             frames = {
                 "core.identity_edges": resolution.edges,
                 "core.identity_map": resolution.identity_map,
@@ -176,6 +179,17 @@ class LocalEngine:
 
     def _bucket_count(self, events: int) -> int:
         return max(1, -(-events // self.configuration.engine.bucket_rows))
+
+
+def folded(parts: list[pl.DataFrame], merge: Merge, *, room: int) -> list[pl.DataFrame]:
+    """The parts, put together once those after the first outgrow it and the room there is."""
+    later = sum(part.height for part in parts[1:])
+    return [together(parts, merge)] if later > max(room, parts[0].height) else parts
+
+
+def together(parts: list[pl.DataFrame], merge: Merge) -> pl.DataFrame:
+    """One frame of all parts."""
+    return merge(part.lazy() for part in parts).collect()
 
 
 def rewrite(connection: Connection, name: str, frame: pl.DataFrame) -> int:
