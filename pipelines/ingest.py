@@ -39,8 +39,8 @@ from transforms.mapping import (
 )
 from transforms.outcomes import events_of, records_of, row_summary, settle, with_keys
 
-PART_ROWS = 500_000
-TRAY_BYTES = 256 << 20
+PART_ROWS = 200_000
+TRAY_BYTES = 96 << 20
 GROUP_ROWS = 50_000
 JUDGES = min(4, os.cpu_count() or 1)
 SAMPLE_ROWS = 10_000

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import groupby
 from typing import Literal
 from urllib.parse import unquote_plus
 
@@ -12,9 +13,9 @@ import phonenumbers
 import polars as pl
 
 from transforms.agents import agent_columns
-from transforms.contracts import IDENTIFIERS, TIME
+from transforms.contracts import IDENTIFIERS, KEY, TIME
 from transforms.distinct import expr_per_distinct, per_distinct
-from transforms.hashing import fast_key
+from transforms.hashing import SEPARATOR, fast_key
 from transforms.mapping import DATED, TIME_FIELDS
 
 REASONS = (
@@ -39,12 +40,14 @@ CLICK_IDS = (
     "rdt_cid", "irclickid", "mc_eid",
 )  # fmt: skip
 
-MINOR_UNITS = {
+EXPONENTS = {
     **dict.fromkeys(
-        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 1.0
+        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
     ),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 1000.0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
 }
+MINOR_UNITS = {currency: 10**exponent for currency, exponent in EXPONENTS.items()}
+DECIMAL = r"^(?<sign>[+-]?)(?<whole>[0-9]{0,15})(?:\.(?<part>[0-9]*))?$"
 GREATEST_MINOR = 2**53
 TRUTH = {"true": True, "1": True, "yes": True, "t": True, "false": False, "0": False, "no": False, "f": False}
 JSON_VALUE = r"^(?:\{\s*[\x22}]|\[\s*(?:[\x22\[{\d\]-]|true|false|null)).*"
@@ -287,10 +290,10 @@ def _with_money(rows: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
     """Money in minor units: decimals by the currency's ISO exponent; what is given back is negative."""
     given = pl.col("value").is_not_null() | pl.col("value_minor").is_not_null()
     currency = pl.col("currency").str.strip_chars().str.to_uppercase().fill_null(rules.currency)
-    units = pl.col("currency").replace_strict(MINOR_UNITS, default=100.0, return_dtype=pl.Float64)
-    minor = (pl.col("value").str.strip_chars().cast(pl.Float64, strict=False) * units).round()
+    value, exponent = pl.col("value").str.strip_chars(), _exponent(pl.col("currency"))
+    minor = pl.coalesce(_exact_minor(value, exponent), _rounded_minor(value, exponent))
     counted = pl.col("value_minor").str.strip_chars().cast(pl.Int64, strict=False)
-    amount = pl.coalesce(counted, pl.when(minor.is_finite() & (minor.abs() < GREATEST_MINOR)).then(minor).cast(pl.Int64))
+    amount = pl.coalesce(counted, pl.when(minor.abs() < GREATEST_MINOR).then(minor))
     amount = pl.when(pl.col("event") == "order_returned").then(-amount.abs()).otherwise(amount)
     known = pl.col("value_minor").is_not_null()
     return (
@@ -302,6 +305,27 @@ def _with_money(rows: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
             currency=pl.when(known).then("currency"),
         )
     )
+
+
+def _exponent(currency: pl.Expr) -> pl.Expr:
+    return currency.replace_strict(EXPONENTS, default=2, return_dtype=pl.Int64)
+
+
+def _exact_minor(value: pl.Expr, exponent: pl.Expr) -> pl.Expr:
+    """Decimal text in minor units, half a unit rounded away from zero; null for other text and for more than 15 digits."""
+    pieces = value.str.extract_groups(DECIMAL)
+    part = pieces.struct.field("part").fill_null("")
+    digits = pl.concat_str(pl.lit("0"), pieces.struct.field("whole"), part.str.pad_end(3, "0").str.head(exponent))
+    half = (part.str.slice(exponent, 1).cast(pl.Int64, strict=False) >= 5).fill_null(False)
+    size = digits.cast(pl.Int64, strict=False) + half.cast(pl.Int64)
+    signed = pl.when(pieces.struct.field("sign") == "-").then(-size).otherwise(size)
+    return pl.when(value.str.contains("[0-9]")).then(signed)
+
+
+def _rounded_minor(value: pl.Expr, exponent: pl.Expr) -> pl.Expr:
+    """Text of a number in another form (1e3) in minor units."""
+    minor = (value.cast(pl.Float64, strict=False) * pl.lit(10.0).pow(exponent)).round()
+    return pl.when(minor.is_finite()).then(minor).cast(pl.Int64, strict=False)
 
 
 # ---------------------------------------------------------------- the verdict (semantics.md §3)
@@ -370,7 +394,19 @@ def _content(rules: Rules) -> pl.Expr:
     times = [pl.col(name).dt.timestamp("us") for name in ("declared_at", "created_at", "modified_at")]
     seen_at = pl.when(own_time).then(pl.col("occurred_at").dt.timestamp("us"))
     named = [pl.col("channel") if name == "given_channel" else pl.col(name) for name in CONTENT]
-    return fast_key(pl.lit(rules.source), *named, "time_precision", *times, seen_at, "whole")
+    parts = [pl.lit(rules.source), *named, pl.col("time_precision"), *times, seen_at, pl.col("whole")]
+    numbered = pl.struct(part.alias(str(number)) for number, part in enumerate(parts))
+    return numbered.map_batches(_key_of_parts, return_dtype=KEY, is_elementwise=True)
+
+
+def _key_of_parts(parts: pl.Series) -> pl.Series:
+    """fast_key of the members of a struct; a run of members without any value is written as its separators at once."""
+    frame = parts.struct.unnest()
+    pieces: list[pl.Expr] = []
+    for is_absent, run in groupby(frame.columns, key=lambda name: frame[name].null_count() == frame.height):
+        names = list(run)
+        pieces += [pl.lit(SEPARATOR * (len(names) - 1))] if is_absent else [pl.col(name) for name in names]
+    return frame.select(fast_key(*pieces).alias(parts.name)).to_series()
 
 
 def _sort_at(rules: Rules) -> pl.Expr:

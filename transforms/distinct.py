@@ -22,7 +22,8 @@ def distinct_places(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
     coded = texts.cast(pl.Categorical(pl.Categories.random()))
     known = coded.unique().drop_nulls()
     codes = known.to_physical()
-    places = pl.zeros((codes.max() or 0) + 1, pl.UInt32, eager=True) if codes.len() else pl.Series([], dtype=pl.UInt32)
+    code_count: int = codes.sort()[-1] + 1 if codes.len() else 0
+    places = pl.Series([0], dtype=pl.UInt32).new_from_index(0, code_count)
     places = places.scatter(codes, pl.int_range(codes.len(), dtype=pl.UInt32, eager=True))
     return known.cast(pl.String).alias("value"), places.gather(coded.to_physical())
 

@@ -8,6 +8,7 @@ import polars as pl
 import polars_hash  # noqa: F401  (registers the expression namespaces)
 
 ID_LENGTH = 16
+SEPARATOR = "\x1f"
 
 
 def digest_id(*parts: pl.Expr | str) -> pl.Expr:
@@ -28,4 +29,4 @@ def fast_key(*parts: pl.Expr | str) -> pl.Expr:
 def joined(*parts: pl.Expr | str) -> pl.Expr:
     """The parts as one text, joined with the unit separator; a string part names a column."""
     columns = [pl.col(part) if isinstance(part, str) else part for part in parts]
-    return pl.concat_str([column.cast(pl.String).fill_null("") for column in columns], separator="\x1f")
+    return pl.concat_str([column.cast(pl.String).fill_null("") for column in columns], separator=SEPARATOR)

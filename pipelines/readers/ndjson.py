@@ -9,10 +9,11 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.readers.text import UnreadableFile, blocks, lines_of
-from pipelines.warehouse import Connection, sql_text
+from pipelines.warehouse import Connection, as_arrow, sql_text
 from transforms.mapping import PERSONAL, Wanted
 
 BATCHES = 8
+SNIFFED = 100
 
 
 def read(path: Path) -> Iterator[pl.DataFrame]:
@@ -30,9 +31,10 @@ def read(path: Path) -> Iterator[pl.DataFrame]:
 
 
 def refuse_other_formats(lines: pl.DataFrame) -> None:
-    """Raise UnreadableFile when the first lines are those of a JSON document or of a table."""
-    first = [line.strip() for line in lines.filter(pl.col("problem").is_null())["text"].head(2)]
-    if not first:
+    """Raise UnreadableFile when the first lines are those of a JSON document or of a table, and few lines are JSON objects."""
+    sample = [line.strip() for line in lines.filter(pl.col("problem").is_null())["text"].head(SNIFFED)]
+    first = sample[:2]
+    if not first or sum(_is_object(line) for line in sample) * 2 >= len(sample):
         return
     if first[0] == "[" or first[0].startswith("[{"):
         raise UnreadableFile("line 1: it is one JSON list; expected one JSON object a line (NDJSON), without the brackets")
@@ -45,6 +47,14 @@ def refuse_other_formats(lines: pl.DataFrame) -> None:
                     f"line 1: it looks like a table with the delimiter {delimiter!r}; expected one JSON object a line, "
                     "or set `format: csv` for this source"
                 )
+
+
+def _is_object(line: str) -> bool:
+    """True for one whole JSON object."""
+    try:
+        return line.startswith("{") and isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def extract(rows: pl.DataFrame, wanted: Wanted, connection: Connection) -> pl.DataFrame:
@@ -111,7 +121,7 @@ def _transformed(lines: pl.DataFrame, layer: dict[str, str], connection: Connect
 def _in_batches(frame: pl.DataFrame) -> pa.Table:
     """The frame in some record batches, so that the database works on them at the same time (it keeps their order)."""
     size = max(1, -(-frame.height // BATCHES))
-    return pa.concat_tables([frame.slice(start, size).to_arrow() for start in range(0, max(1, frame.height), size)])
+    return pa.concat_tables([as_arrow(frame.slice(start, size)) for start in range(0, max(1, frame.height), size)])
 
 
 def _with_members(rows: pl.DataFrame, column: str, members: dict[str, str], connection: Connection) -> pl.DataFrame:

@@ -1,6 +1,5 @@
 """Text: files of lines, plain or compressed, whatever is in them."""
 
-import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ LONGEST_ROW = 1 << 20
 KEPT_CHARACTERS = 10_000
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 SIGNATURES = {
     b"\x1f\x8b": "gzip-compressed; name it with .gz at the end",
     b"\x28\xb5\x2f\xfd": "zstd-compressed; name it with .zst at the end",
@@ -38,21 +38,19 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     """
     ending = path.suffix.lower()
     try:
-        if ending in (".gz", ".zst") and path.stat().st_size == 0:
+        if ending in COMPRESSIONS and path.stat().st_size == 0:
             raise UnreadableFile(f"empty, but its name ends in {ending}; a compressed file is never empty: deliver it again")
         with _stream(path, ending) as stream:
             yield stream
     except (EOFError, OSError, zlib.error, pa.ArrowException) as error:
-        kind = {".gz": "gzip", ".zst": "zstd"}.get(ending)
+        kind = COMPRESSIONS.get(ending)
         advice = f"not a complete {kind} file, as its ending says" if kind else "it cannot be read"
         raise UnreadableFile(f"{advice} ({error}); deliver it again, under a new name") from error
 
 
 def _stream(path: Path, ending: str) -> Any:
-    if ending == ".gz":
-        return gzip.open(path)
-    if ending == ".zst":
-        return pa.input_stream(str(path), compression="zstd")
+    if ending in COMPRESSIONS:
+        return pa.input_stream(str(path), compression=COMPRESSIONS[ending])
     return path.open("rb")
 
 

@@ -196,7 +196,7 @@ def test_parquet_may_be_compressed_as_a_whole(tmp_path, ending):
         ("ndjson", "a.ndjson", '[{"a":1},\n{"a":2}]', "one JSON list; expected one JSON object a line"),
         ("ndjson", "a.ndjson", '{\n"a":1\n}', "spread over lines"),
         ("ndjson", "a.ndjson", "a,b\n1,2\n", "looks like a table"),
-        ("ndjson", "a.ndjson", gzip.compress(b"{}"), "gzip-compressed; name it with .gz"),
+        ("ndjson", "a.ndjson", gzip.compress(b"{}", mtime=0), "gzip-compressed; name it with .gz"),
         ("ndjson", "a.ndjson", b"PAR1\x00", "Parquet; set `format: parquet`"),
         ("csv", "a.csv", "a,b\n1,2\n".encode("utf-16"), "UTF-16"),
         ("csv", "a.csv", b"PK\x03\x04xx", "ZIP or Excel"),
@@ -211,6 +211,13 @@ def test_a_file_that_is_something_else_is_refused_with_advice(tmp_path, format, 
 
     with pytest.raises(UnreadableFile, match=message):
         read(path, source(format), "a", "b")
+
+
+@pytest.mark.parametrize("first", ["[", "{", '[{"a":', "x,y"])
+def test_a_broken_first_line_is_one_bad_row_when_the_others_are_objects(tmp_path, first):
+    rows = read(written(tmp_path, "a.ndjson", f'{first}\n{{"a":1}}\n{{"a":2}}\n'), source("ndjson"), "a")
+
+    assert rows["problem"].to_list() == ["parse_error", None, None]
 
 
 @pytest.mark.parametrize("name", ["a.ndjson.gz", "a.ndjson.zst"])
