@@ -126,12 +126,14 @@ class Warehouse:
         connection.execute("SET disabled_compression_methods = 'fsst,zstd,chimp,patas,alp,alprd'")
         connection.execute("SET memory_limit = $memory", {"memory": self.memory})
         connection.execute("SET temp_directory = $folder", {"folder": str(self.path.parent / "spill")})
+        connection.execute("BEGIN TRANSACTION")
         for schema in SCHEMAS:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         held = {row[0] for row in connection.sql(sql_text("ops/table_names.sql")).fetchall()}
         for table in TABLES.values():
             if table.name not in held:
                 create(connection, table)
+        connection.execute("COMMIT")
         return connection
 
 
