@@ -127,12 +127,14 @@ def run(workspace: WorkspaceOption = None) -> None:
 @app.command()
 @reported
 def report(workspace: WorkspaceOption = None) -> None:
-    """Draw the report site again from the warehouse as it stands."""
+    """Draw the report site again from the published warehouse."""
     place = workspace_at(workspace)
     place.configuration  # noqa: B018  (a wrong configuration is told first)
     if not place.published.exists():
         raise DataError(f"{place.published} does not exist yet, so there is nothing to draw; make it with: journeys run")
-    run_night(place, only="reports")
+    from pipelines.report_inputs import redraw
+
+    redraw(place)
     print_where(place)
 
 
@@ -211,11 +213,11 @@ def dictionary(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
         sys.stdout.write(dictionary_markdown())
 
 
-def run_night(place: Workspace, *, only: str | None = None) -> None:
+def run_night(place: Workspace) -> None:
     """Run the night in process, a line a step; exit 1 when something could not be read or a check failed."""
     from pipelines.run import run_in_process
 
-    problems = run_in_process(place, only=only, say=lambda line: out.print(line, markup=False))
+    problems = run_in_process(place, say=lambda line: out.print(line, markup=False))
     for problem in problems:
         err.print(f"error: {problem}", markup=False)
     if problems:

@@ -2,16 +2,21 @@
 
 import hashlib
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cached_property
 from html import unescape
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from pipelines.night import Night
-from pipelines.warehouse import sql_files, sql_text
-from reports.site import SiteFacts
+from pipelines.publish import publish_site, stage_site
+from pipelines.settings import Workspace
+from pipelines.warehouse import PublishedWarehouse, Warehouse, sql_files, sql_text
+from reports.site import SiteFacts, build_site
 from transforms.contracts import OPS_REPORT_MANIFEST, OPS_RUNS
 
 STORED = (
@@ -26,6 +31,27 @@ STORED = (
 VIEWS = tuple(f"mart.{path.stem}" for path in sql_files("mart"))
 QUERIED = {"mart.attribution": "ops/attribution_totals.sql", "mart.funnel_entrants": "ops/first_attempts.sql"}
 REPORT_TABLES = (*STORED, *QUERIED, *VIEWS)
+
+
+@dataclass(frozen=True)
+class LastNight(Night):
+    """The last night that was published, to be drawn again."""
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The published file."""
+        return PublishedWarehouse(self.workspace.published)
+
+
+def redraw(place: Workspace) -> Path:
+    """Draw the report site again from the published warehouse; returns its overview page.
+
+    Raises DataError when nothing was published yet.
+    """
+    night = LastNight(place)
+    with night.warehouse.opened():
+        stage_site(build_site(report_tables(night), journey=night.journey, facts=site_facts(night)), place.staged_site)
+        return publish_site(place.staged_site, place.reports, report_day(night))
 
 
 def report_tables(night: Night) -> dict[str, pl.DataFrame]:

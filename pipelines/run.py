@@ -9,25 +9,22 @@ import dagster as dg
 from pipelines.checks import checks
 from pipelines.definitions import assets
 from pipelines.night import Night
+from pipelines.schedules import nightly
 from pipelines.settings import ConfigurationError, DataError, Workspace
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def run_in_process(place: Workspace, *, only: str | None, say: Callable[[str], None]) -> list[str]:
-    """Run the night, or one asset group of it, and say each table as it is written.
+def run_in_process(place: Workspace, *, say: Callable[[str], None]) -> list[str]:
+    """Run the night, and say each table as it is written.
 
     Returns what went wrong without stopping the run (files that could not be read).
     Raises ConfigurationError and DataError as they come, and DataError when a check fails.
     """
     night = Night(place, say=say)
     night.configuration  # noqa: B018  (a wrong configuration is told before anything runs)
-    selection = dg.AssetSelection.groups(only) if only else dg.AssetSelection.all()
-    job = dg.define_asset_job("nightly", selection=selection, executor_def=dg.in_process_executor)
     with instance() as home, night.warehouse.opened():
-        definitions = dg.Definitions(
-            assets=assets, asset_checks=[] if only else checks, jobs=[job], resources={"night": night}
-        )
+        definitions = dg.Definitions(assets=assets, asset_checks=checks, jobs=[nightly], resources={"night": night})
         result = definitions.resolve_job_def("nightly").execute_in_process(
             instance=home, run_config=QUIET, raise_on_error=False
         )

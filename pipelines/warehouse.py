@@ -137,6 +137,13 @@ class Warehouse:
         return connection
 
 
+class PublishedWarehouse(Warehouse):
+    """The published warehouse, read as the build file is, and never written."""
+
+    def _open(self) -> Connection:
+        return open_published(self.path)
+
+
 def create(connection: Connection, table: Table) -> None:
     """Create a contract's table in the current database, with the comments of its columns."""
     columns = ", ".join(f'"{column.name}" {duckdb_type(column.dtype)}' for column in table.columns)

@@ -38,7 +38,7 @@ def run(place: Workspace) -> dict[str, pl.DataFrame]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("DAGSTER_HOME", raising=False)
-        assert run_in_process(place, only=None, say=lambda _line: None) == []
+        assert run_in_process(place, say=lambda _line: None) == []
     read = Night(place).warehouse.read
     return {table.name: read(table.name).sort(table.grain) for table in KEPT}
 

@@ -47,7 +47,7 @@ def load(name: str, folder: Path, *, replace: tuple[str, str] | None = None) -> 
     (folder / "journey.yaml").write_text(text)
     (folder / ".env").write_text("JOURNEYS_HMAC_KEY=test\n")
     place = Workspace(folder)
-    assert run_in_process(place, only=None, say=lambda _line: None) == []
+    assert run_in_process(place, say=lambda _line: None) == []
     return Loaded(place)
 
 
