@@ -15,7 +15,7 @@ from pipelines.warehouse import Connection, open_published, query_rows, scalar, 
 from transforms.contracts import CORE_EVENTS, VISITOR_NAMESPACES
 from transforms.events import build_timeline
 from transforms.funnel_answer import funnel_answer
-from transforms.funnel_stream import columns_needed
+from transforms.funnel_stream import columns_needed, owned_property
 from transforms.funnels import funnel_entrant_groups, funnel_entrants
 from transforms.journey import Funnel, Journey
 
@@ -56,8 +56,12 @@ def funnel(
 
 
 def refuse_unknown_properties(connection: Connection, names: list[str]) -> None:
-    """Raise ConfigurationError, with the nearest name, for a property that no event carries."""
+    """Raise ConfigurationError, with the nearest name, for a property that no event carries.
+
+    `customer.NAME` and `account.NAME` ask for NAME as it was last set.
+    """
     columns = set(CORE_EVENTS.schema)
+    names = [owned_property(name)[1] for name in names]
     if set(names) <= columns:
         return
     known = sorted(columns | {row[0] for row in connection.sql(sql_text("core/property_names.sql")).fetchall()})

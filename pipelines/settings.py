@@ -37,7 +37,7 @@ class Engine(Entry):
     """How much of the machine a run may use."""
 
     memory: str = Field("4GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB)$", description="Memory budget of the database.")
-    bucket_rows: int = Field(500_000, ge=1_000, description="Events of whole customers worked on at a time.")
+    bucket_rows: int = Field(250_000, ge=1_000, description="Events of whole customers worked on at a time.")
 
 
 class Configuration(Entry):
