@@ -151,6 +151,8 @@ def print_status(state: dict[str, Any], out: Console) -> None:
               f"{_counted(run['events'], 'event')} of {_counted(run['customers'], 'customer')}", markup=False)  # fmt: skip
     out.print(f"Versions   data {run['data_version']}, configuration {run['configuration_version']}, "
               f"product {run['product_version']}", markup=False)  # fmt: skip
+    if run["message"]:
+        out.print(f"Note       {run['message']}", markup=False)
     for source in state["sources"]:
         parts = [f"{source[key]:,} {key}" for key in OUTCOMES if source[key]]
         counts = f"{_counted(source['files'], 'file')}, {_counted(source['rows_in'], 'row')} in = {' + '.join(parts)}"
@@ -174,13 +176,14 @@ OUTCOMES = ("loaded", "duplicate", "conflict", "superseded", "quarantined", "sup
 
 
 def telling_numbers(place: Workspace) -> list[str]:
-    """Three sentences that say most about the sample business, each with its counts."""
+    """Three sentences that say most about a night, each with its counts; and what holds it back, if anything does."""
     books = ask(place, "ops/telling_books.sql")[0]
     people = ask(place, "ops/telling_customers.sql")[0]
     steps = ask(place, "ops/telling_funnel.sql")
     lines = [
         f"{books['rows_in']:,} rows landed: {books['loaded']:,} loaded, {books['duplicate']:,} duplicates, "
-        f"{books['other']:,} conflicts, superseded, quarantined or blank; the books of {books['files']:,} files balance.",
+        f"{books['quarantined']:,} quarantined, {books['other']:,} conflicts, superseded or blank; "
+        f"the books of {books['files']:,} files balance.",
         f"{people['identifiers']:,} identifiers are {people['customers']:,} customers; "
         f"{people['purchasers']:,} of them bought, {people['repeaters']:,} more than once.",
     ]
@@ -190,7 +193,8 @@ def telling_numbers(place: Workspace) -> list[str]:
             f"The largest drop-off of '{worst['funnel']}' is before {worst['step_name']}: "
             f"{worst['reached']:,} of {worst['reached_before']:,} customers go on."
         )
-    return lines
+    message = ask(place, "ops/status_run.sql")[0]["message"]
+    return [*lines, message] if message else lines
 
 
 # ---------------------------------------------------------------- check

@@ -69,9 +69,6 @@ def demo(
     chosen = workspace or workspace_at(None).root / "demo"
     place = prepare_demo(chosen, events=events, seed=seed, days=days, say=out.print)
     run_night(place)
-    for line in answers.telling_numbers(place):
-        out.print(line, markup=False)
-    print_where(place)
 
 
 @app.command()
@@ -121,7 +118,6 @@ def run(workspace: WorkspaceOption = None) -> None:
     """Run the night: read what landed, rebuild, check, publish the warehouse and the report site."""
     place = workspace_at(workspace)
     run_night(place)
-    print_where(place)
 
 
 @app.command()
@@ -214,10 +210,13 @@ def dictionary(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
 
 
 def run_night(place: Workspace) -> None:
-    """Run the night in process, a line a step; exit 1 when something could not be read or a check failed."""
+    """Run the night in process, a line a step, and say what came of it; exit 1 when a file could not be read."""
     from pipelines.run import run_in_process
 
     problems = run_in_process(place, say=lambda line: out.print(line, markup=False))
+    for line in answers.telling_numbers(place):
+        out.print(line, markup=False)
+    print_where(place)
     for problem in problems:
         err.print(f"error: {problem}", markup=False)
     if problems:

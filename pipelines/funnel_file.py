@@ -44,6 +44,13 @@ def answer(funnel: Funnel, events: pl.DataFrame, *, with_attempts: bool) -> dict
             f"funnel '{funnel.name}' asks for a stage, but no event of the file has one; "
             "write `event: …`, or give the events a `stage`"
         )
+    unit = f"{funnel.unit}_id"
+    if events.height and events[unit].null_count() == events.height:
+        missing = "account_id" if funnel.unit == "account" else "customer_id"
+        raise DataError(
+            f"funnel '{funnel.name}' counts {funnel.unit}s, but no event of the file has `{missing}`; "
+            'a line is {"occurred_at": "2026-01-31T09:00:00Z", "event": "add_to_cart", "customer_id": "ann", "properties": {}}'
+        )
     newest = events.select(pl.col("occurred_at").max()).item()
     horizon = funnel.horizon_at or newest
     entrants = funnel_entrants(events.lazy(), funnel, horizon=horizon, session_timeout=SESSION_TIMEOUT).collect()

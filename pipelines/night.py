@@ -88,6 +88,17 @@ class Night:
 
     def stage_horizon(self) -> datetime | None:
         """The least horizon over the sources whose events are part of the journey."""
+        return min(self._journey_horizons().values(), default=None)
+
+    def held_back_by(self) -> str | None:
+        """The source that ends the horizon more than a day before the others of the journey; None when they agree."""
+        horizons = self._journey_horizons()
+        earliest, latest = min(horizons.values(), default=None), max(horizons.values(), default=None)
+        if earliest is None or latest is None or latest - earliest <= timedelta(days=1):
+            return None
+        return min(horizons, key=lambda source: (horizons[source], source))
+
+    def _journey_horizons(self) -> dict[str, datetime]:
         horizons = self.source_horizons()
         delivered = self.warehouse.query(sql_text("core/source_events.sql")).rows()
-        return min((horizons[source] for source, _, stage in delivered if stage is not None), default=None)
+        return {source: horizons[source] for source, _, stage in delivered if stage is not None}

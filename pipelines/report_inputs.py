@@ -104,9 +104,21 @@ def run_record(night: Night) -> pl.DataFrame:
         "data_version": data_version(night),
         "configuration_version": night.configuration.version,
         "product_version": product_version(),
-        "message": "; ".join(f"{item['path']}: {item['problem']}" for item in failed) or None,
+        "message": message(night, len(failed)),
     }
     return pl.DataFrame([row], schema=OPS_RUNS.schema)
+
+
+def message(night: Night, failed: int) -> str | None:
+    """What an operator has to know of a run; None when all is well."""
+    parts = [f"{failed} files could not be read: see ops.failed_files."] if failed else []
+    source, horizon = night.held_back_by(), night.stage_horizon()
+    if source and horizon:
+        parts.append(
+            f"Known only up to {horizon:%Y-%m-%d %H:%M} UTC, where the source '{source}' ends; "
+            "if it is complete beyond that, say so with its `complete_to`."
+        )
+    return " ".join(parts) or None
 
 
 def manifest(pages: dict[str, bytes]) -> pl.DataFrame:

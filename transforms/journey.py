@@ -126,7 +126,7 @@ class Sessions(Entry):
             "email_sent", "email_delivered", "email_bounced", "email_opened", "sms_sent", "push_sent", "letter_sent", "ad_impression",
             "contact_created", "lead_created", "lead_qualified", "lead_converted", "lifecycle_stage_entered",
             "deal_created", "deal_stage_entered", "deal_won", "deal_lost",
-            "ticket_assigned", "ticket_resolved", "ticket_closed",
+            "ticket_assigned", "ticket_replied", "ticket_resolved", "ticket_closed", "survey_sent",
             "subscription_renewed", "subscription_expiring", "subscription_expired", "customer_churned",
         ),
         description="Events that are messages we sent or fields that changed: they never open or extend a session.",
