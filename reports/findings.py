@@ -122,11 +122,10 @@ def drop_offs(view: View) -> Iterator[Finding]:
             continue
         lost = loss.rate
         span = f" (95% interval {lost.interval})" if lost.low is not None else ""
-        still = f"; {count(loss.still_open)} of them still have time" if loss.still_open else ""
         yield Finding(
             "Where people stop",
-            f"In {quoted(counts.name)}, {lost.text} of those who reach {quoted(loss.before)} have gone no further",
-            f"{count(lost.part)} of {plural(lost.whole, counts.unit)} have not gone on to {quoted(loss.after)}{span}{still}.",
+            f"In {quoted(counts.name)}, {lost.text} of those who reach {quoted(loss.before)} {loss.deed}",
+            f"Over all time, {count(lost.part)} of {plural(lost.whole, counts.unit)} did not go on to {quoted(loss.after)}{span}{loss.others}.",
             counts.file,
             lost.part,
         )
@@ -134,35 +133,36 @@ def drop_offs(view: View) -> Iterator[Finding]:
 
 @dataclass(frozen=True)
 class Loss:
-    """Two steps in a row, the share that did the first but not the second, and how many of those still have time."""
+    """Two steps in a row, and the share that stopped between them; where nobody has stopped yet, the share that waits there."""
 
     before: str
     after: str
     rate: Rate
     still_open: int
+    is_over: bool
+
+    @property
+    def deed(self) -> str:
+        """What they did, as in a sentence."""
+        return "have stopped there" if self.is_over else "have gone no further so far"
+
+    @property
+    def others(self) -> str:
+        """Those with time left, to go on a sentence about the share."""
+        if not self.is_over:
+            return "; all of them still have time"
+        return f"; {count(self.still_open)} more still have time" if self.still_open else ""
 
 
 def largest_loss(counts: FunnelCounts) -> Loss | None:
     """The two steps between which most are lost; None where nobody is, or where too few came."""
-    steps = counts.mandatory
-    reached = pl.col("reached").cast(pl.Int64)
-    walked = steps.select(
-        "step_number",
-        after="step_name",
-        before=pl.col("step_name").shift(),
-        from_number=pl.col("step_number").shift(),
-        came=reached.shift(),
-        lost=reached.shift() - reached,
-    )
-    losses = walked.filter((pl.col("came") >= FEW) & (pl.col("lost") > 0))
-    if losses.is_empty():
-        return None
-    worst = widest(losses, "lost")
-    between = counts.steps.filter(
-        pl.col("step_number").is_between(worst["from_number"], worst["step_number"], closed="left")
-    )
-    still_open = int(single(between, pl.col("open").cast(pl.Int64).sum()))
-    return Loss(worst["before"], worst["after"], counts.rate(worst["lost"], worst["came"]), still_open)
+    losses = counts.losses.filter(pl.col("came") >= FEW)
+    for gone in ("stopped", "still_open"):
+        if not losses.filter(pl.col(gone) > 0).is_empty():
+            worst = widest(losses, gone)
+            rate = counts.rate(worst[gone], worst["came"])
+            return Loss(worst["before"], worst["after"], rate, worst["still_open"], is_over=gone == "stopped")
+    return None
 
 
 # ---------------------------------------------------------------- who differs
@@ -228,14 +228,18 @@ def missed_targets(view: View) -> Iterator[Finding]:
         target = count(round(row["target"])) if is_count else percent(row["target"])
         rest = count(row["numerator"]) if is_count else Rate.of(row["numerator"], row["denominator"]).counts
         owner = f" Owner: {name(row['owner'])}." if row["owner"] else ""
-        limit = "at most" if row["metric"] == LOWER_IS_BETTER else "at least"
         yield Finding(
             "Targets",
-            f"{sentence(metric_words(row['metric']))} of {quoted(row['stage'])} is {value}; the target is {limit} {target}",
+            f"{sentence(metric_words(row['metric']))} of {quoted(row['stage'])} is {value}; the target is {limit(row['metric'])} {target}",
             f"{rest}.{owner}",
             "#targets",
             abs(row["target"] - row["value"]) * (row["denominator"] or 1),
         )
+
+
+def limit(metric: str) -> str:
+    """On which side of its target a figure should lie."""
+    return "at most" if metric == LOWER_IS_BETTER else "at least"
 
 
 def metric_words(metric: str) -> str:

@@ -93,6 +93,33 @@ class FunnelCounts:
         return self.steps.filter(~pl.col("is_optional"))
 
     @property
+    def losses(self) -> pl.DataFrame:
+        """Into each mandatory step but the first, from the mandatory one before.
+
+        step_number, before, after, came, stopped (their time is over, or they were cut short), still_open (they still have time).
+        """
+        reached, still_open = pl.col("reached"), pl.col("still_open").shift()
+        return (
+            self.steps.sort("step_number")
+            .group_by(leg=(~pl.col("is_optional")).cum_sum())
+            .agg(
+                pl.col("step_number", "step_name").first(),
+                pl.col("reached").first().cast(pl.Int64),
+                still_open=pl.col("open").cast(pl.Int64).sum(),
+            )
+            .sort("leg")
+            .select(
+                "step_number",
+                before=pl.col("step_name").shift(),
+                after="step_name",
+                came=reached.shift(),
+                stopped=reached.shift() - reached - still_open,
+                still_open=still_open,
+            )
+            .slice(1)
+        )
+
+    @property
     def entered(self) -> int:
         """Units that did step 1."""
         return int(single(self.steps, pl.col("reached").first()) or 0)

@@ -55,7 +55,7 @@ def rendered(template: Template, page: Page, pages: list[Page], view: View) -> b
             for section in page.sections
             for block in section.blocks
         ),
-        footer={"words": FOOTER, "facts": footer_facts(view)},
+        footer={"words": (*FOOTER, *([view.held_back] if view.held_back else [])), "facts": footer_facts(view)},
     )
     return text.encode()
 
@@ -66,7 +66,7 @@ def footer_facts(view: View) -> tuple[tuple[str, str], ...]:
     known = f"{facts.horizon:%Y-%m-%d %H:%M:%S} UTC" if facts.horizon else "no events yet"
     return (
         ("Report of", day(facts.day)),
-        ("Known up to", known),
+        ("Report known up to", known),
         ("Data version", name(facts.data_version)),
         ("Configuration version", name(facts.configuration_version)),
         ("Product version", name(facts.product_version)),

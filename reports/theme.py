@@ -45,6 +45,11 @@ THEME = go.layout.Template(
 )
 
 
+def share_ticks(highest: float) -> str:
+    """The format of an axis of shares from 0 to `highest`, with as many digits as keep its ticks apart."""
+    return ".0%" if highest > 0.05 else ".1%" if highest > 0.005 else ".2%"
+
+
 def figure_json(figure: go.Figure) -> str:
     """The figure as JSON that may stand inside a <script> element: keys in order, no '<' anywhere, the same bytes each time."""
     plain: dict[str, Any] = json.loads(figure.to_json(validate=True, engine="json"))

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from reports.funnel_counts import FunnelCounts, count_funnel
-from reports.words import slug
+from reports.words import quoted, slug
 from transforms.journey import Journey
 
 PERIOD_DAYS = 28
@@ -20,6 +20,7 @@ class SiteFacts:
     """What the tables do not say of themselves.
 
     `day` is the day of the report: that of the horizon in the report time zone. `failed_files` are paths.
+    `held_back_by` is the source whose data end before those of the others, so that the horizon is no later.
     """
 
     data_version: str
@@ -31,6 +32,7 @@ class SiteFacts:
     loaded: int = 0
     quarantined: int = 0
     failed_files: Sequence[str] = ()
+    held_back_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,16 @@ class View:
                 f"the report asks for the table {name!r}, but was given only: {', '.join(sorted(self.tables))}"
             )
         return self.tables[name]
+
+    @property
+    def held_back(self) -> str | None:
+        """That a source which ends before the others limits what is known; None where none does."""
+        if self.facts.held_back_by is None or self.facts.horizon is None:
+            return None
+        return (
+            f"Known only up to {self.facts.horizon:%Y-%m-%d %H:%M} UTC, where the source {quoted(self.facts.held_back_by)} ends. "
+            "If it is complete beyond that, say so with complete_to."
+        )
 
     @property
     def last_whole_day(self) -> date | None:

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from reports.frames import single
-from reports.theme import ACCENT, ACCENT_SOFT, CLEAR, THEME
+from reports.theme import ACCENT, ACCENT_SOFT, CLEAR, THEME, share_ticks
 from reports.words import duration, percent
 
 SCALES = ((3 * 3_600, 60, "minutes"), (4 * 86_400, 3_600, "hours"), (float("inf"), 86_400, "days"))
@@ -16,6 +16,7 @@ def arrival_curve(points: pl.DataFrame) -> go.Figure:
     In: its points in order of time: `seconds`, `share`, `low`, `high`; the first at 0 seconds, the last where it ends.
     """
     longest = single(points, pl.col("seconds").max()) or 0
+    highest = single(points, pl.max_horizontal("share", "high").max()) or 0
     size, unit = next((size, unit) for limit, size, unit in SCALES if longest <= limit)
     times = (points["seconds"] / size).to_list()
     edge = {"mode": "lines", "line": {"width": 0, "shape": "hv"}, "hoverinfo": "skip"}
@@ -45,6 +46,6 @@ def arrival_curve(points: pl.DataFrame) -> go.Figure:
             "showgrid": False,
             "rangemode": "tozero",
         },
-        yaxis={"tickformat": ".0%", "rangemode": "tozero", "nticks": 5},
+        yaxis={"tickformat": share_ticks(highest), "rangemode": "tozero", "nticks": 5},
         margin={"b": 48},
     )

@@ -6,6 +6,24 @@ import polars as pl
 from reports.charts.rows import bar_places, lay_out_rows
 from reports.theme import ACCENT, LOST, MUTED, PAPER
 from reports.words import chart_name, count, interval, share
+from transforms.statistics import FEW
+
+MANY = 50
+"""From so many on, a group's interval says how long the axis has to be."""
+
+
+def axis_end(rows: pl.DataFrame) -> float:
+    """Where the axis ends: it holds the intervals of groups that are not small, and the shares of all that show one."""
+    shares = rows.filter(pl.col("whole") >= FEW).select(pl.col("part") / pl.col("whole")).to_series()
+    spans = rows.filter(pl.col("whole") >= MANY)["high"]
+    ends = [end for end in (*shares, *spans) if end is not None]
+    highest = max(ends, default=1.0)
+    return min(1.0, highest * 1.08) if highest else 1.0
+
+
+def reaches_beyond(rows: pl.DataFrame) -> bool:
+    """True when the axis cuts the interval of a group."""
+    return bool((rows["high"] > axis_end(rows)).any())
 
 
 def interval_dots(rows: pl.DataFrame, *, overall: float | None) -> go.Figure:
@@ -46,12 +64,11 @@ def interval_dots(rows: pl.DataFrame, *, overall: float | None) -> go.Figure:
         f"{share(part, whole)} · {count(part)} of {count(whole)}{' · differs from the rest' if flag else ''}"
         for (part, whole), flag in zip(rows.select("part", "whole").iter_rows(), differs, strict=True)
     ]
-    highest = max((high for high in rows["high"] if high is not None), default=1.0)
     figure = lay_out_rows(
         go.Figure([lines, dots]),
         labels=[chart_name(label) for label in rows["label"]],
         notes=notes,
-        upper=min(1.0, highest * 1.08),
+        upper=axis_end(rows),
     )
     if overall is not None:
         figure.add_vline(x=overall, line={"color": MUTED, "width": 1, "dash": "dot"})

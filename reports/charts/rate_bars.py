@@ -10,9 +10,9 @@ from transforms.statistics import FEW
 
 
 def rate_bars(rows: pl.DataFrame) -> go.Figure:
-    """Draw one bar a row, with its 95% interval, and behind it, hatched, what was lost since the row before.
+    """Draw one bar a row, with its 95% interval, and behind it, hatched, who stopped since the row before.
 
-    In: one row per bar in order: `label`, `reached`, `whole`, `low`, `high`, and `lost` (null: nothing can be lost here).
+    In: one row per bar in order: `label`, `reached`, `whole`, `low`, `high`, and `lost` (null: nobody can stop here).
     """
     reached, whole, lost = rows["reached"].to_list(), rows["whole"].to_list(), rows["lost"].to_list()
     rates = [part / all_ if all_ else 0.0 for part, all_ in zip(reached, whole, strict=True)]
@@ -62,9 +62,9 @@ def rate_bars(rows: pl.DataFrame) -> go.Figure:
 
 
 def note(row: dict[str, int | None]) -> str:
-    """The quiet line under a row's name: its share, and how many were lost before it."""
+    """The quiet line under a row's name: its share, and how many stopped before it."""
     part, whole, lost = row["reached"], row["whole"], row["lost"]
     words = [f"{share(part, whole)} of {count(whole)}"] if whole else ["nobody yet"]
     if lost:
-        words.append(f"{count(lost)} lost before it")
+        words.append(f"{count(lost)} stopped before")
     return " · ".join(words)

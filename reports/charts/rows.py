@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from reports.theme import BOTTOM_MARGIN, INK, MUTED, ROW_HEIGHT, THEME, TOP_MARGIN
+from reports.theme import BOTTOM_MARGIN, INK, MUTED, ROW_HEIGHT, THEME, TOP_MARGIN, share_ticks
 
 LABEL_LIFT = 0.1
 """How far above the middle of a row its label ends, in rows."""
+TICK_STEPS = ((0.5, 0.25), (0.2, 0.1), (0.08, 0.05), (0.04, 0.02), (0.008, 0.005), (0, 0.001))
+"""How far apart the ticks of an axis are that ends above each share."""
 BAR_WIDTH = 0.32
 BAR_DROP = 0.18
 """How far below the middle of a row its bar is drawn, in rows."""
@@ -36,9 +38,9 @@ def lay_out_rows(figure: go.Figure, *, labels: Sequence[str], notes: Sequence[st
         annotations=annotations,
         xaxis={
             "range": [0, upper],
-            "tickformat": ".0%",
+            "tickformat": share_ticks(upper),
             "tick0": 0,
-            "dtick": 0.25 if upper > 0.5 else 0.1 if upper > 0.2 else 0.05 if upper > 0.08 else 0.02,
+            "dtick": next(step for above, step in TICK_STEPS if upper > above),
         },
         yaxis={"range": [len(labels) - 0.5, -0.5], "visible": False},
     )

@@ -6,7 +6,7 @@ from reports.frames import single
 from reports.page import Block, Cell, Figure, Notice, Page, Query, Section, Terms, Tile, Tiles
 from reports.tables import cells, numbers, table, texts
 from reports.view import View
-from reports.words import count, name, plural, share
+from reports.words import count, name, plural, sentence, share
 
 OUTCOMES = ("loaded", "duplicate", "conflict", "superseded", "quarantined", "suppressed", "blank")
 OUTCOME_WORDS = (
@@ -46,7 +46,7 @@ def heading(view: View) -> str:
     if not rows:
         return "Nothing has landed yet"
     if set_aside:
-        return f"{share(set_aside, rows)} of all rows could not be read"
+        return f"{sentence(share(set_aside, rows))} of all rows could not be read"
     return "Every row could be read"
 
 
@@ -207,7 +207,7 @@ def unmapped_figure(events: pl.DataFrame) -> Figure:
     unmapped, of_events = int(single(rows, pl.col("events").sum())), single(rows, pl.col("of_events").max())
     return Figure(
         "unmapped",
-        f"{share(unmapped, of_events)} of all counted events belong to no stage: {count(unmapped)} of {count(of_events)}"
+        f"{sentence(share(unmapped, of_events))} of all counted events belong to no stage: {count(unmapped)} of {count(of_events)}"
         if unmapped
         else "Every counted event belongs to a stage",
         "Events that no touchpoint of journey.yaml matches. A few are normal; a common one is worth a rule.",

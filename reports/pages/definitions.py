@@ -16,7 +16,7 @@ WORDS = (
     ("Entered, reached, completed", "A customer enters a funnel with its first step, reaches each step done in time, "
      "and completes it with the last one."),
     ("Step rate and share of all", "The step rate is of those at the step before; the share of all is of those who entered."),
-    ("Matured", "Those whose time limit is over. Their numbers are final."),
+    ("Matured", "Those whose time limit is over. They can no longer get there in time."),
     ("So far", "Everybody, also those who still have time. These numbers can still grow."),
     ("Projected", "The share to expect once everybody's time is over, estimated from how quickly others got there (Kaplan–Meier)."),
     ("95% interval", "Where the true share plausibly lies, given how many were counted (Wilson). Narrow means sure, wide means unsure."),
@@ -24,7 +24,7 @@ WORDS = (
     ("Differs", "A difference from all other groups that is larger than chance would give, "
      "allowing for how many groups were looked at (Benjamini–Hochberg, 5%)."),
     ("Median time", "The time by which half have got there, counting also those who never do."),
-    ("Known up to", "The newest moment up to which all sources are complete. Nothing later is counted."),
+    ("Known up to", "The newest moment up to which all sources are complete, for a funnel all sources it uses. Nothing later is counted."),
 )  # fmt: skip
 
 
@@ -71,10 +71,8 @@ def build(view: View) -> list[Page]:
 def stage_words(stage_name: str, view: View) -> str:
     """A stage in words: what it is, who answers for it, which contacts belong to it."""
     stage = next(stage for stage in view.journey.stages if stage.name == stage_name)
-    contacts = [
-        contact.name
-        for contact in (*stage.touchpoints, *(contact for phase in stage.phases for contact in phase.touchpoints))
-    ]
+    phases = (contact for phase in stage.phases for contact in phase.touchpoints)
+    contacts = list(dict.fromkeys(contact.name for contact in (*stage.touchpoints, *phases)))
     words = [name(stage.description, limit=400)] if stage.description else []
     if stage.owner:
         words.append(f"Owner: {name(stage.owner)}.")

@@ -1,17 +1,21 @@
 """Funnel pages: one per funnel: how far people get, how sure we are, how long it takes, who differs, how it moves."""
 
+from datetime import timedelta
+from typing import Any
+
 import polars as pl
 
 from reports.charts.curve import arrival_curve
-from reports.charts.dots import interval_dots
+from reports.charts.dots import interval_dots, reaches_beyond
 from reports.charts.rate_bars import rate_bars
 from reports.charts.trend import Panel, trend
 from reports.findings import largest_loss
 from reports.frames import single, widest
 from reports.funnel_counts import FunnelCounts, Group
-from reports.page import Block, Cell, Figure, Page, Prose, Query, Section, Terms, Tile, Tiles
+from reports.page import Block, Cell, Figure, Page, Query, Section, Terms, Tile, Tiles
 from reports.rates import Rate
 from reports.tables import cells, numbers, rate_cells, rate_columns, table, texts
+from reports.theme import share_ticks
 from reports.view import View
 from reports.words import (
     TOO_FEW,
@@ -38,6 +42,7 @@ ORDERS = {
     "strict": "in this order, with nothing else in between",
     "any": "in any order",
 }
+OPTIONAL_STEPS = "An optional step may be skipped: nobody stops there, and the next step is measured against the last step that is not optional."
 ATTEMPTS = {
     "best": "Of several attempts, the one that got furthest counts.",
     "first": "Of several attempts, the first counts.",
@@ -57,17 +62,22 @@ def funnel_page(counts: FunnelCounts, view: View) -> Page:
     """The page of one funnel."""
     parts = [
         Section("How far they get", (steps_figure(counts), standing_figure(counts))),
-        Section("How sure this is", (certainty(counts), Prose((certainty_words(counts),)))),
+        Section("How sure this is", (certainty(counts),), certainty_words(counts)),
         Section("How long it takes", (time_figure(counts), *leg_figures(counts))),
     ]
     if counts.groups:
         parts.append(Section("Who differs", tuple(group_figure(counts, group) for group in counts.groups)))
     parts.append(Section("Over time", (daily_figure(counts, view),)))
     parts.append(Section("What is counted", (definition_terms(counts),)))
-    eyebrow = f"Funnel · {name(counts.name)} · {window(counts.window)}"
+    eyebrow = " · ".join(("Funnel", name(counts.name), window(counts.window), *known_words(counts)))
     return Page(
         counts.file, name(counts.name, limit=32), eyebrow, heading(counts), lead(counts), tuple(parts), "Funnels"
     )
+
+
+def known_words(counts: FunnelCounts) -> tuple[str, ...]:
+    """The funnel's own horizon, which may differ from that of the site; nothing without one."""
+    return (f"this funnel is known up to {counts.horizon:%Y-%m-%d %H:%M} UTC",) if counts.horizon else ()
 
 
 def funnel_query(file: str, counts: FunnelCounts, *variables: tuple[str, str]) -> Query:
@@ -87,7 +97,7 @@ def heading(counts: FunnelCounts) -> str:
         return f"{counts.completed.counts} {counts.units} completed {quoted(counts.name)}"
     if not loss.rate.says_enough:
         return f"Most stop before {quoted(loss.after)}"
-    return f"{sentence(loss.rate.text)} of those who reach {quoted(loss.before, limit=40)} have gone no further"
+    return f"{sentence(loss.rate.text)} of those who reach {quoted(loss.before, limit=40)} {loss.deed}"
 
 
 def lead(counts: FunnelCounts) -> str:
@@ -96,12 +106,13 @@ def lead(counts: FunnelCounts) -> str:
         return "The page fills as soon as somebody does the first step."
     done = counts.completed
     said = f" – {done.text}, 95% interval {done.interval}" if done.says_enough else " – too few to say a share"
-    words = [f"{plural(counts.entered, counts.unit)} entered and {count(done.part)} completed all steps{said}."]
-    median = counts.arrivals.quartiles[1]
+    best = " in their best attempt" if counts.attempt == "best" else ""
+    words = [f"{plural(counts.entered, counts.unit)} entered and {count(done.part)} completed all steps{best}{said}."]
+    quarter, median, _ = counts.arrivals.quartiles
     if median is not None:
-        words.append(f"Half of all who enter complete within {duration(median)}.")
-    elif counts.arrivals.quartiles[0] is not None:
-        words.append(f"A quarter of all who enter complete within {duration(counts.arrivals.quartiles[0])}.")
+        words.append(f"Half of all first attempts complete within {duration(median)}.")
+    elif quarter is not None:
+        words.append(f"A quarter of all first attempts complete within {duration(quarter)}.")
     return " ".join(words)
 
 
@@ -109,9 +120,12 @@ def lead(counts: FunnelCounts) -> str:
 
 
 def steps_figure(counts: FunnelCounts) -> Figure:
-    """How many reach each step, and how many are lost before it."""
-    steps = counts.steps.with_columns(pl.col("reached", "reached_before").cast(pl.Int64))
-    lost = pl.when(~pl.col("is_optional")).then(pl.col("reached_before") - pl.col("reached"))
+    """How many reach each step, and how many stop before it."""
+    steps = (
+        counts.steps.with_columns(pl.col("reached", "reached_before").cast(pl.Int64))
+        .join(counts.losses.select("step_number", "stopped", "still_open"), on="step_number", how="left")
+        .sort("step_number")
+    )
     optional = pl.when("is_optional").then(pl.lit(" (optional)")).otherwise(pl.lit(""))
     rows = steps.select(
         label=pl.col("step_number").cast(pl.String) + ". " + pl.col("step_name") + optional,
@@ -119,10 +133,10 @@ def steps_figure(counts: FunnelCounts) -> Figure:
         whole=pl.lit(counts.entered, dtype=pl.Int64),
         low="total_rate_low",
         high="total_rate_high",
-        lost=lost,
+        lost="stopped",
     )
     lines = []
-    for row, gone in zip(steps.iter_rows(named=True), rows["lost"], strict=True):
+    for row in steps.iter_rows(named=True):
         before, reached = row["reached_before"], row["reached"]
         lines.append(
             cells(
@@ -130,8 +144,8 @@ def steps_figure(counts: FunnelCounts) -> Figure:
                 count(reached),
                 count(before),
                 share(reached, before),
-                "–" if gone is None else count(gone),
-                "–" if gone is None else share(gone, before),
+                count(row["stopped"]),
+                count(row["still_open"]),
                 share(reached, counts.entered),
                 interval(row["total_rate_low"], row["total_rate_high"]),
             )
@@ -139,8 +153,8 @@ def steps_figure(counts: FunnelCounts) -> Figure:
     return Figure(
         "steps",
         steps_sentence(counts),
-        f"Bars show the share of all {counts.units} that reached each step; hatched is what was lost since the step before, "
-        "with those who still have time; the thin line is the 95% interval.",
+        f"Bars show the share of all {counts.units} that reached each step; hatched are those who stopped since the step "
+        "before, without those who still have time; the thin line is the 95% interval.",
         rate_bars(rows) if rows.height else None,
         table(
             (
@@ -149,14 +163,14 @@ def steps_figure(counts: FunnelCounts) -> Figure:
                     "Reached it",
                     "Of those at the step before",
                     "Step rate",
-                    "Lost before it",
-                    "Drop-off",
+                    "Stopped before it",
+                    "Still have time",
                     "Of all who entered",
                     "95% interval",
                 ),
             ),
             lines,
-            note="An optional step may be skipped: nobody is lost there, and the next step is measured against the last step that is not optional.",
+            note=OPTIONAL_STEPS if steps["is_optional"].any() else "",
         ),
         funnel_query("funnel_steps", counts),
         is_open=True,
@@ -169,7 +183,8 @@ def steps_sentence(counts: FunnelCounts) -> str:
     if loss is None:
         return f"{counts.completed.counts} {counts.units} completed all steps"
     lost = f"{count(loss.rate.part)} of {plural(loss.rate.whole, counts.unit)}"
-    return f"The largest loss is between {quoted(loss.before)} and {quoted(loss.after)}: {lost}"
+    stand = "stop" if loss.is_over else "stand so far"
+    return f"Most {stand} between {quoted(loss.before)} and {quoted(loss.after)}: {lost}{loss.others}"
 
 
 def standing_figure(counts: FunnelCounts) -> Figure:
@@ -186,7 +201,7 @@ def standing_figure(counts: FunnelCounts) -> Figure:
     stopped, still, cut = (int(single(rows, pl.col(status).sum())) for status in ("dropped", "open", "excluded"))
     return Figure(
         "standing",
-        f"{count(stopped)} have stopped for good, {count(still)} still have time",
+        f"{count(stopped)} have stopped, {count(still)} still have time",
         f"The {counts.units} that have not completed, by the last step they did."
         + (f" {plural(cut, 'attempt was', 'attempts were')} cut short by an event that ends it." if cut else ""),
         None,
@@ -200,18 +215,14 @@ def standing_figure(counts: FunnelCounts) -> Figure:
 
 def certainty(counts: FunnelCounts) -> Tiles:
     """Matured, so far and projected, kept apart."""
-    over = f"whose {duration(counts.window.total_seconds())} have passed" if counts.window else "whose window is over"
     tiles = []
     if counts.window:
-        tiles.append(rate_tile(f"Matured: {counts.units} {over}", counts.matured, "final"))
-    still = (
-        f"not complete: {count(counts.still_open)} still have time"
-        if counts.still_open
-        else "nobody is still on the way"
-    )
-    tiles.append(rate_tile(f"So far: all {counts.units}", counts.so_far, still))
+        passed = passed_words(counts.window)
+        tiles.append(rate_tile(f"Matured, first attempts whose {passed}", counts.matured, f"of {counts.units}"))
+    still = f"{count(counts.still_open)} still have time" if counts.still_open else "nobody is still on the way"
+    tiles.append(rate_tile("So far, all first attempts", counts.so_far, still))
     if counts.arrivals.projected:
-        projected, label = counts.arrivals.projected, "Projected: when everybody's time is over"
+        projected, label = counts.arrivals.projected, "Projected, first attempts once everybody's time is over"
         if counts.so_far.says_enough:
             tiles.append(
                 Tile(
@@ -234,6 +245,12 @@ def certainty(counts: FunnelCounts) -> Tiles:
     return Tiles(tuple(tiles))
 
 
+def passed_words(window: timedelta) -> str:
+    """The window as something that is over: '7 days have passed', '1 h has passed'."""
+    length = duration(window.total_seconds())
+    return f"{length} {'has' if length.split(chr(160))[0] == '1' and ' ' not in length else 'have'} passed"
+
+
 def rate_tile(label: str, rate: Rate, state: str) -> Tile:
     """A rate as a headline figure."""
     value = rate.text if rate.whole else "nobody yet"
@@ -242,7 +259,11 @@ def rate_tile(label: str, rate: Rate, state: str) -> Tile:
 
 def certainty_words(counts: FunnelCounts) -> str:
     """Why these differ from the steps above."""
-    best = "The steps above count each one's best attempt; these" if counts.attempt == "best" else "These"
+    best = (
+        "The steps above count each one's best attempt, so their shares are higher; these"
+        if counts.attempt == "best"
+        else "These"
+    )
     projected = (
         " The projection supposes that those still on the way will behave as those before them did."
         if counts.arrivals.projected
@@ -290,12 +311,10 @@ def time_sentence(counts: FunnelCounts) -> str:
     if not counts.so_far.part:
         return "Nobody has completed yet"
     if half is not None:
-        return f"Half of all who enter complete within {duration(half)}"
+        return f"Half of all first attempts complete within {duration(half)}"
     if quarter is not None:
-        return (
-            f"A quarter of all who enter complete within {duration(quarter)}, fewer than half {window(counts.window)}"
-        )
-    return f"Less than a quarter of all who enter complete {window(counts.window)}"
+        return f"A quarter of all first attempts complete within {duration(quarter)}, fewer than half {window(counts.window)}"
+    return f"Less than a quarter of all first attempts complete {window(counts.window)}"
 
 
 def leg_figures(counts: FunnelCounts) -> list[Figure]:
@@ -315,17 +334,10 @@ def leg_figures(counts: FunnelCounts) -> list[Figure]:
                 median,
             )
         )
-    timed = counts.legs.filter(pl.col("median_seconds").is_not_null())
-    if timed.is_empty():
-        finding = "No step is followed by the next for half of those who reach it"
-    else:
-        slowest = widest(timed, "median_seconds")
-        median = duration(slowest["median_seconds"])
-        finding = f"The slowest part is from {quoted(slowest['from_step'])} to {quoted(slowest['to_step'])}: half have done it within {median}"
     return [
         Figure(
             "legs",
-            finding,
+            leg_sentence(counts.legs),
             "First attempts. The median counts everybody who reached the first of the two steps, also those who never went on: “not reached” means "
             "that fewer than half did.",
             None,
@@ -342,6 +354,26 @@ def leg_figures(counts: FunnelCounts) -> list[Figure]:
             is_open=True,
         )
     ]
+
+
+def leg_sentence(legs: pl.DataFrame) -> str:
+    """The slowest part; one whose median is not reached is slower than any whose median is."""
+    timed = legs.filter(pl.col("median_seconds").is_not_null())
+    unreached = legs.filter(pl.col("median_seconds").is_null())
+    if timed.is_empty():
+        return "No step is followed by the next for half of those who reach it"
+    if unreached.height == 1:
+        return f"The slowest part is {leg_words(unreached.row(0, named=True))}: fewer than half have done it"
+    slowest = widest(timed, "median_seconds")
+    within = f"{leg_words(slowest)}: half have done it within {duration(slowest['median_seconds'])}"
+    if unreached.is_empty():
+        return f"The slowest part is {within}"
+    return f"The {unreached.height} slowest of {legs.height} parts are done by fewer than half; then comes {within}"
+
+
+def leg_words(leg: dict[str, Any]) -> str:
+    """From one step to another."""
+    return f"from {quoted(leg['from_step'])} to {quoted(leg['to_step'])}"
 
 
 # ---------------------------------------------------------------- groups and days
@@ -373,10 +405,11 @@ def group_figure(counts: FunnelCounts, group: Group) -> Figure:
         else "Groups overlap or repeat customers, so they are not tested against each other."
     )
     total = counts.completed
+    cut = " The axis is cut: intervals of small groups reach further." if reaches_beyond(rows) else ""
     return Figure(
         f"by-{counts.groups.index(group) + 1}",
         group_sentence(counts, group),
-        f"Share of each group that completed all steps, with its 95% interval; the dotted line is the share of all. {tested}{shown}",
+        f"Share of each group that completed all steps, with its 95% interval; the dotted line is the share of all. {tested}{shown}{cut}",
         interval_dots(rows, overall=total.value if total.says_enough else None) if rows.height else None,
         table(
             (
@@ -433,7 +466,8 @@ def daily_figure(counts: FunnelCounts, view: View) -> Figure:
     completed = counts.rates(rows["converted"].to_list(), rows["entrants"].to_list())
     panels = [Panel("Entered", "bars", rows["entrants"].to_list(), hover)]
     if any(rate is not None for rate in rates):
-        panels.append(Panel("Share that completed (days with 20 entrants or more)", "line", rates, rate_hover, ".0%"))
+        highest = max(rate for rate in rates if rate is not None)
+        panels.append(Panel(f"Completed, days with {FEW} or more", "line", rates, rate_hover, share_ticks(highest)))
     cut = f" The newest {DAYS_DRAWN} days." if every.height > DAYS_DRAWN else ""
     changes = sorted(view.journey.changes, key=lambda item: (item.date, item.name))
     events = [
@@ -496,8 +530,10 @@ def definition_terms(counts: FunnelCounts) -> Block:
         ("Counted", f"{sentence(counts.units)}. {ATTEMPTS[counts.attempt]}"),
         ("Time limit", limit),
         (
-            "Known up to",
-            f"{counts.horizon:%Y-%m-%d %H:%M} UTC; nothing later is counted." if counts.horizon else "no events yet",
+            "This funnel is known up to",
+            f"{counts.horizon:%Y-%m-%d %H:%M} UTC; nothing later is counted in it."
+            if counts.horizon
+            else "no events yet",
         ),
     ]
     if definition and definition.description:

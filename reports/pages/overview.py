@@ -7,13 +7,27 @@ import polars as pl
 
 from reports.charts.rate_bars import rate_bars
 from reports.charts.trend import Panel, trend
-from reports.findings import channel_changes, covers, findings, largest_loss, metric_words
+from reports.findings import channel_changes, covers, findings, largest_loss, limit, metric_words
 from reports.frames import single, widest
 from reports.page import Block, Cell, Figure, Findings, Notice, Page, Prose, Query, Section, Table, Tile, Tiles
 from reports.rates import Rate, with_interval
 from reports.tables import cells, numbers, rate_cells, rate_columns, table, texts
 from reports.view import PERIOD_DAYS, Period, View
-from reports.words import amount, change, count, day, money, name, percent, plural, quoted, sentence, share, short_day
+from reports.words import (
+    amount,
+    change,
+    count,
+    day,
+    listed,
+    money,
+    name,
+    percent,
+    plural,
+    quoted,
+    sentence,
+    share,
+    short_day,
+)
 from transforms.statistics import FEW, Z95
 
 DAYS_SHOWN_SINGLY = 98
@@ -92,34 +106,36 @@ def lead(view: View) -> str:
     for counts in view.funnels[:1]:
         loss = largest_loss(counts)
         if loss:
-            lost = f"{count(loss.rate.part)} of {count(loss.rate.whole)}"
+            stand = "stop" if loss.is_over else "stand so far"
             parts.append(
-                f"In {quoted(counts.name)} most are lost between {quoted(loss.before)} and {quoted(loss.after)}: {lost}."
+                f"Over all time, in {quoted(counts.name)} most {stand} between {quoted(loss.before)} and {quoted(loss.after)}: "
+                f"{loss.rate.counts}{loss.others}."
             )
     return " ".join(parts)
 
 
 def notices(view: View) -> list[Notice]:
-    """What limits the numbers: files that could not be read, and days that are missing."""
+    """What limits the numbers: a source that ends before the others, and files that could not be read."""
     failed = len(view.facts.failed_files)
+    ends_early = [Notice(view.held_back)] if view.held_back else []
     if not failed:
-        return []
+        return ends_early
     return [
+        *ends_early,
         Notice(
             f"{plural(failed, 'file')} could not be read; nothing of {'them' if failed != 1 else 'it'} is in these numbers.",
             "data-quality.html#failed",
-        )
+        ),
     ]
 
 
 def headline_tiles(view: View) -> Tiles:
-    """New customers, sessions, conversions, revenue; without events, all of them 0."""
+    """Customers seen first, sessions, conversions, revenue; without events, all of them 0."""
     period, before = view.period, period_before(view)
     now = totals(view, period) if period else dict.fromkeys(COUNTED, 0)
     then = totals(view, before) if before else None
-    known = single(view.table("mart.stage_reach"), pl.col("of_customers").max()) or 0
     tiles = [
-        counted_tile("New customers", "new_customers", now, then, f"{count(known)} known so far; "),
+        counted_tile("Customers seen first", "new_customers", now, then, "first sessions; "),
         counted_tile("Sessions", "sessions", now, then),
         counted_tile("Conversions", "converted_sessions", now, then, "sessions that held one; "),
     ]
@@ -392,12 +408,12 @@ def channel_sentence(rows: pl.DataFrame) -> str:
 
 
 MODELS = {
-    "first": "First contact",
-    "last": "Last contact",
-    "last_non_direct": "Last but direct",
+    "first": "Credit by first contact",
+    "last": "By last contact",
+    "last_non_direct": "By last contact that was not direct",
     "linear": "Shared equally",
-    "time_decay": "More to the newest",
-    "position": "First and last most",
+    "time_decay": "More to recent contacts (7-day half-life)",
+    "position": "Most to the first and the last contact",
 }
 
 
@@ -433,7 +449,9 @@ def credit_sentence(rows: pl.DataFrame, models: list[str]) -> str:
     leaders = [widest(rows, model)["channel"] or NOT_KNOWN for model in models]
     if len(set(leaders)) == 1:
         return f"Every way of sharing the credit puts {quoted(leaders[0])} first"
-    return f"{sentence(quoted(leaders[0]))} leads by {MODELS[models[0]].lower()}, {quoted(leaders[-1])} by {MODELS[models[-1]].lower()}"
+    ways = sorted((-leaders.count(leader), leader) for leader in set(leaders))
+    others = listed([f"{quoted(leader)} by {-number}" for number, leader in ways[1:]])
+    return f"{quoted(ways[0][1])} gets most credit by {-ways[0][0]} of {len(models)} ways of sharing it, {others}"
 
 
 # ---------------------------------------------------------------- plain tables
@@ -449,10 +467,10 @@ def funnel_table(view: View) -> Table:
             cells(
                 Cell(name(counts.name), link=counts.file),
                 *rate_cells(counts.completed),
-                Cell(where, f"{count(loss.rate.part)} lost" if loss else ""),
+                Cell(where, f"{loss.rate.counts}{loss.others}" if loss else ""),
             )
         )
-    return table((*texts("Funnel"), *rate_columns("Completed", "Entered"), *texts("Largest loss")), lines)
+    return table((*texts("Funnel"), *rate_columns("Completed", "Entered"), *texts("Where most stop")), lines)
 
 
 def target_figure(view: View) -> Figure:
@@ -462,7 +480,8 @@ def target_figure(view: View) -> Figure:
     for row in kpis.iter_rows(named=True):
         is_count = row["denominator"] is None
         rate = None if is_count else Rate.of(row["numerator"], row["denominator"])
-        target = "–" if row["target"] is None else count(round(row["target"])) if is_count else percent(row["target"])
+        aim = count(round(row["target"] or 0)) if is_count else percent(row["target"])
+        target = "–" if row["target"] is None else f"{limit(row['metric'])} {aim}"
         lines.append(
             cells(
                 Cell(sentence(metric_words(row["metric"])), name(row["stage"])),

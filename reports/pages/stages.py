@@ -11,7 +11,7 @@ from reports.pages.overview import stage_figure
 from reports.rates import Rate
 from reports.tables import cells, numbers, rate_cells, rate_columns, table, texts
 from reports.view import View
-from reports.words import count, duration, interval, name, percent, plural, quoted, share
+from reports.words import count, duration, interval, name, percent, plural, quoted, sentence, share
 from transforms.statistics import FEW, Z95
 
 HEAT_STEPS = 10
@@ -61,7 +61,7 @@ def heading(conversion: pl.DataFrame) -> str:
     if not enough:
         return "Too few customers to say where the journey narrows"
     row, rate = min(enough, key=lambda pair: (pair[1].value, pair[0]["from_stage_number"]))
-    return f"{rate.text} go on from {quoted(row['from_stage'], limit=40)} to {quoted(row['to_stage'], limit=40)}, the fewest of all stages"
+    return f"{sentence(rate.text)} go on from {quoted(row['from_stage'], limit=40)} to {quoted(row['to_stage'], limit=40)}, the fewest of all stages"
 
 
 def lead(conversion: pl.DataFrame) -> str:
@@ -186,7 +186,7 @@ def certainty_figure(conversion: pl.DataFrame) -> Figure:
     return Figure(
         "stage-certainty",
         f"The time of {plural(waiting, 'entry', 'entries')} still runs" if waiting else "Nobody's time still runs",
-        "Matured: customers whose time is over, final. So far: everybody who entered; incomplete. Projected: the share to expect once everybody's "
+        "Matured: customers whose time is over. So far: everybody who entered; incomplete. Projected: the share to expect once everybody's "
         "time is over (Kaplan–Meier).",
         None,
         table(
@@ -244,7 +244,7 @@ def moves_figure(view: View) -> Figure:
     back = int(single(rows, pl.col("back").sum())) if rows.height else 0
     whole = int(rows.select(pl.sum_horizontal(names)).to_series().sum()) if rows.height else 0
     finding = (
-        f"{share(back, whole)} of the times that somebody was in a stage ended with a step back: {count(back)} of {count(whole)}"
+        f"{sentence(share(back, whole))} of the times that somebody was in a stage ended with a step back: {count(back)} of {count(whole)}"
         if whole >= FEW
         else "Too few moves to say"
     )

@@ -4,6 +4,7 @@ import polars as pl
 
 from reports.frames import single, widest
 from reports.page import Cell, Figure, Page, Query, Section
+from reports.rates import Rate
 from reports.tables import cells, numbers, table, texts
 from reports.view import View
 from reports.words import count, listed, name, plural, quoted, sentence, share
@@ -35,8 +36,19 @@ def heading(contacts: pl.DataFrame) -> str:
     """The contact at which most sessions end."""
     if contacts.is_empty():
         return "No contact has been mapped yet"
-    worst = widest(contacts.sort("place", "touchpoint"), "exits")
-    return f"Most sessions end at {quoted(worst['touchpoint'], limit=40)}: {count(worst['exits'])} of the {count(worst['sessions'])} that came by"
+    ends = (
+        contacts.group_by("touchpoint").agg(pl.col("exits").sum()).sort("exits", "touchpoint", descending=[True, False])
+    )
+    every, most = int(single(ends, pl.col("exits").sum())), ends.row(0, named=True)
+    if not every:
+        return "No session has ended at a touchpoint yet"
+    if ends.filter(pl.col("exits") == most["exits"]).height > 1:
+        return f"{plural(every, 'session')} ended at a touchpoint, at no single one more than elsewhere"
+    rate = Rate.without_interval(most["exits"], every)
+    return (
+        f"More sessions end at {quoted(most['touchpoint'], limit=40)} than at any other touchpoint: "
+        f"{rate.counts}{f' ({rate.text})' if rate.says_enough else ''}"
+    )
 
 
 def lead(contacts: pl.DataFrame) -> str:
@@ -69,8 +81,11 @@ def exit_figure(contacts: pl.DataFrame) -> Figure:
         finding = "Too few sessions to say where they end"
     else:
         worst = widest(often, "rate")
-        rate = f"{share(worst['exits'], worst['sessions'])} of {plural(worst['sessions'], 'session')}"
-        finding = f"The largest share ends at {quoted(worst['touchpoint'])}: {rate}"
+        rate = Rate.without_interval(worst["exits"], worst["sessions"])
+        finding = (
+            f"Of touchpoints met in {FEW} sessions or more, the largest share of sessions ends at {quoted(worst['touchpoint'])}: "
+            f"{rate.counts} ({rate.text})"
+        )
     return Figure(
         "exits",
         finding,

@@ -41,7 +41,7 @@ def test_the_largest_loss_is_named_with_its_counts():
 
     text = found(tables_of(entrants, {}))["Where people stop"]
 
-    assert "100.0% of those who reach “choose” have gone no further" in text
+    assert "100.0% of those who reach “choose” have stopped there" in text
     assert "30 of 30 customers" in text
 
 
@@ -140,3 +140,21 @@ def test_there_are_never_more_than_six():
     ]
 
     assert len(findings(View(tables | {"mart.kpis": rows("mart.kpis", *missed)}, journey(), facts()))) == 6
+
+
+def test_those_who_still_have_time_are_not_said_to_have_stopped():
+    entrants = [entrant(number, days_ago=10, hours=()) for number in range(30)]
+    entrants += [entrant(100 + number, days_ago=2, hours=()) for number in range(10)]
+
+    text = found(tables_of(entrants, {}))["Where people stop"]
+
+    assert "75.0% of those who reach “look” have stopped there" in text
+    assert "30 of 40 customers" in text and "10 more still have time" in text
+
+
+def test_where_nobody_has_stopped_yet_those_who_wait_are_named():
+    entrants = [entrant(number, days_ago=2, hours=()) for number in range(40)]
+
+    text = found(tables_of(entrants, {}))["Where people stop"]
+
+    assert "have gone no further so far" in text and "all of them still have time" in text

@@ -142,3 +142,17 @@ def test_a_session_that_ended_is_no_longer_expected_to_convert():
     funnel = counted(entrants, unit="session")
 
     assert funnel.arrivals.projected.value == pytest.approx(0.25)
+
+
+def test_those_who_wait_at_an_optional_step_could_still_go_on():
+    entrants = [entrant(number, days_ago=10, hours=()) for number in range(3)]
+    entrants += [entrant(10 + number, days_ago=2, hours=(1.0,)) for number in range(2)]
+    tables = tables_of([*entrants, entrant(20, days_ago=10, hours=(1.0, 2.0))], {})
+    optional = {
+        name: tables[name].with_columns(is_optional=pl.col("step_number") == 2)
+        for name in ("core.funnel_definitions", "mart.funnel_steps")
+    }
+
+    losses = count_funnel(tables | optional, "checkout", definition=None, file="x.html").losses
+
+    assert losses.select("before", "after", "came", "stopped", "still_open").rows() == [("look", "pay", 6, 3, 2)]

@@ -278,3 +278,10 @@ def test_the_versions_and_the_horizon_are_at_the_foot():
             text in words(page)
             for text in ("2026-03-31 12:00:00 UTC", "31 March 2026", "Data version: d1", "Configuration version: c1")
         )
+
+
+def test_a_source_that_ends_early_is_named_at_the_foot_of_every_page():
+    site = build_site(full_tables(), journey=journey(), facts=facts(held_back_by="calls"))
+
+    for page in pages(site).values():
+        assert "where the source “calls” ends" in words(page)
