@@ -356,6 +356,7 @@ class Judges:
     def _judge(self, part: pl.DataFrame) -> Judged:
         if not hasattr(self.own, "connection"):
             self.own.connection = scratch()
+            self.own.connection.execute("SET threads = 1")
             self.connections.append(self.own.connection)
         return self.desk.judge(part, self.own.connection)
 

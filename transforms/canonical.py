@@ -290,8 +290,7 @@ def _with_money(rows: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
     """Money in minor units: decimals by the currency's ISO exponent; what is given back is negative."""
     given = pl.col("value").is_not_null() | pl.col("value_minor").is_not_null()
     currency = pl.col("currency").str.strip_chars().str.to_uppercase().fill_null(rules.currency)
-    value, exponent = pl.col("value").str.strip_chars(), _exponent(pl.col("currency"))
-    minor = pl.coalesce(_exact_minor(value, exponent), _rounded_minor(value, exponent))
+    minor = _minor_units(pl.col("value").str.strip_chars(), pl.col("currency"))
     counted = pl.col("value_minor").str.strip_chars().cast(pl.Int64, strict=False)
     amount = pl.coalesce(counted, pl.when(minor.abs() < GREATEST_MINOR).then(minor))
     amount = pl.when(pl.col("event") == "order_returned").then(-amount.abs()).otherwise(amount)
@@ -307,24 +306,32 @@ def _with_money(rows: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
     )
 
 
-def _exponent(currency: pl.Expr) -> pl.Expr:
-    return currency.replace_strict(EXPONENTS, default=2, return_dtype=pl.Int64)
+def _minor_units(value: pl.Expr, currency: pl.Expr) -> pl.Expr:
+    """Text of an amount in minor units; each distinct text is read once."""
+    exponents = {f"by_{exponent}": exponent for exponent in sorted({2, *EXPONENTS.values()})}
+    text = pl.col("value")
+    read = {name: pl.coalesce(_exact_minor(text, exponent), _rounded_minor(text, exponent)) for name, exponent in exponents.items()}
+    amounts = expr_per_distinct(value, read, schema=dict.fromkeys(exponents, pl.Int64))
+    exponent_of = currency.replace_strict(EXPONENTS, default=2, return_dtype=pl.Int64)
+    return pl.coalesce(
+        pl.when(exponent_of == exponent).then(amounts.struct.field(name)) for name, exponent in exponents.items()
+    )
 
 
-def _exact_minor(value: pl.Expr, exponent: pl.Expr) -> pl.Expr:
+def _exact_minor(value: pl.Expr, exponent: int) -> pl.Expr:
     """Decimal text in minor units, half a unit rounded away from zero; null for other text and for more than 15 digits."""
     pieces = value.str.extract_groups(DECIMAL)
     part = pieces.struct.field("part").fill_null("")
-    digits = pl.concat_str(pl.lit("0"), pieces.struct.field("whole"), part.str.pad_end(3, "0").str.head(exponent))
+    digits = pl.concat_str(pl.lit("0"), pieces.struct.field("whole"), part.str.pad_end(exponent, "0").str.head(exponent))
     half = (part.str.slice(exponent, 1).cast(pl.Int64, strict=False) >= 5).fill_null(False)
     size = digits.cast(pl.Int64, strict=False) + half.cast(pl.Int64)
     signed = pl.when(pieces.struct.field("sign") == "-").then(-size).otherwise(size)
     return pl.when(value.str.contains("[0-9]")).then(signed)
 
 
-def _rounded_minor(value: pl.Expr, exponent: pl.Expr) -> pl.Expr:
+def _rounded_minor(value: pl.Expr, exponent: int) -> pl.Expr:
     """Text of a number in another form (1e3) in minor units."""
-    minor = (value.cast(pl.Float64, strict=False) * pl.lit(10.0).pow(exponent)).round()
+    minor = (value.cast(pl.Float64, strict=False) * 10.0**exponent).round()
     return pl.when(minor.is_finite()).then(minor).cast(pl.Int64, strict=False)
 
 
