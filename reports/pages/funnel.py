@@ -218,7 +218,7 @@ def certainty(counts: FunnelCounts) -> Tiles:
     tiles = []
     if counts.window:
         passed = passed_words(counts.window)
-        tiles.append(rate_tile(f"Matured, first attempts whose {passed}", counts.matured, f"of {counts.units}"))
+        tiles.append(rate_tile(f"Matured, first attempts whose {passed}", counts.matured))
     still = f"{count(counts.still_open)} still have time" if counts.still_open else "nobody is still on the way"
     tiles.append(rate_tile("So far, all first attempts", counts.so_far, still))
     if counts.arrivals.projected:
@@ -251,16 +251,17 @@ def passed_words(window: timedelta) -> str:
     return f"{length} {'has' if length.split(chr(160))[0] == '1' and ' ' not in length else 'have'} passed"
 
 
-def rate_tile(label: str, rate: Rate, state: str) -> Tile:
+def rate_tile(label: str, rate: Rate, state: str = "") -> Tile:
     """A rate as a headline figure."""
     value = rate.text if rate.whole else "nobody yet"
-    return Tile(label, value, "", f"{rate.evidence}; {state}" if rate.whole else state)
+    evidence = rate.evidence if rate.whole else ""
+    return Tile(label, value, "", "; ".join(part for part in (evidence, state) if part))
 
 
 def certainty_words(counts: FunnelCounts) -> str:
     """Why these differ from the steps above."""
     best = (
-        "The steps above count each one's best attempt, so their shares are higher; these"
+        "The steps above count each one's best attempt, so their shares can be higher; these"
         if counts.attempt == "best"
         else "These"
     )
