@@ -252,7 +252,10 @@ def print_check(findings: dict[str, Any], out: Console) -> None:
 
 
 def json_ready(value: Any) -> Any:
-    """A value as JSON can hold it: instants as ISO 8601 UTC with Z, days as dates, exact decimals as numbers."""
+    """A value as JSON can hold it: instants as ISO 8601 UTC with Z, days as dates, bytes as hexadecimal digits.
+
+    A decimal is a number where a number holds it exactly, else text.
+    """
     if isinstance(value, dict):
         return {str(key): json_ready(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -261,7 +264,11 @@ def json_ready(value: Any) -> Any:
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)
         return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        if value == value.to_integral_value():
+            return int(value)
+        return float(value) if Decimal(repr(float(value))) == value else str(value)
+    if isinstance(value, bytes):
+        return value.hex()
     if isinstance(value, float) and not isfinite(value):
         return None
     if value is None or isinstance(value, str | int | float | bool):

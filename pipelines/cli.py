@@ -174,7 +174,7 @@ def funnel(
             answers.print_funnel(item, out)
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})
 @reported
 def sql(
     query: Annotated[str, typer.Argument(help="DuckDB SQL, on the published warehouse.")],

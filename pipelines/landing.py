@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines.settings import DataError
+from pipelines.settings import ConfigurationError, DataError
 from transforms.mapping import Source
 
 JOURNAL = "_journal"
@@ -85,7 +85,7 @@ def _survey(landing: Path, sources: Mapping[str, Source]) -> "tuple[Discovery, J
     if not matched and not refused:
         asked = "; ".join(f"sources.{name}.files {', '.join(source.files)}" for name, source in sources.items())
         if not asked:
-            raise DataError(f"journey.yaml names no source: say under `sources:` how the files below {landing} are read")
+            raise ConfigurationError(f"journey.yaml names no source: say under `sources:` how the files below {landing} are read")
         raise DataError(f"no file under {landing} matches {asked}; put one there, or make a sample: journeys sample")
     files: dict[str, LandedFile] = {}
     for name, path in matched:

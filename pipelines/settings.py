@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Hashable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -143,9 +144,21 @@ def read_configuration(path: Path) -> Configuration:
     base: dict[str, Any] = {}
     if "preset" in said:
         base = Document.read(preset_file(str(said["preset"]))).mapping()
+    refuse_unknown_keys(document)
     outer = {key: said[key] for key in ("preset", "sources", "engine") if key in said}
     inner = {key: value for key, value in said.items() if key not in outer}
     return document.validate(Configuration, {**outer, "journey": {**base, **inner}}, hidden="journey")
+
+
+def refuse_unknown_keys(document: "Document") -> None:
+    """Raise ConfigurationError for a top-level key that journey.yaml does not have, with the nearest and with all."""
+    known = [*(name for name in Configuration.model_fields if name != "journey"), *Journey.model_fields]
+    for key in document.mapping():
+        if key not in known:
+            near = get_close_matches(str(key), known, 1)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            line = document.lines.get((key,), 1)
+            raise ConfigurationError(f"{document.path}, line {line}: unknown key '{key}'{hint}; allowed: {', '.join(known)}")
 
 
 def read_funnels(path: Path) -> tuple[list[Funnel], bool]:
@@ -214,6 +227,10 @@ class Document:
         key = (item.get("ctx") or {}).get("key")
         known = self._known_prefix((*place, key) if key is not None else place)
         message = str(item["msg"]).removeprefix("Value error, ")
+        if item["type"] == "missing":
+            message = f"'{item['loc'][-1]}' is missing"
+        if item["type"] == "too_short":
+            message = f"'{item['loc'][-1]}' needs at least {item['ctx']['min_length']} entry"
         where = ".".join(str(part) for part in self._known_prefix(place))
         return f"{self.path}, line {self.lines.get(known, 1)}: {where + ': ' if where else ''}{message}"
 

@@ -1,8 +1,9 @@
 """The warehouse: the only room that speaks to DuckDB."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +264,15 @@ def query_rows(connection: Connection, query: str) -> tuple[list[str], list[tupl
     """Column names and rows of a user's query; raises ConfigurationError with what DuckDB says of a wrong one."""
     try:
         relation = connection.sql(query)
-        return (list(relation.columns), relation.fetchall()) if relation is not None else ([], [])
+        return (distinct_names(relation.columns), relation.fetchall()) if relation is not None else ([], [])
     except duckdb.Error as error:
         raise ConfigurationError(f"the query was refused: {error}") from error
+
+
+def distinct_names(columns: Iterable[str]) -> list[str]:
+    """Column names, each once: a name that comes again is given the next free number (a, a_1, a_2)."""
+    names: list[str] = []
+    for column in columns:
+        free = (name for name in chain([column], (f"{column}_{number}" for number in count(1))) if name not in names)
+        names.append(next(free))
+    return names

@@ -1,5 +1,6 @@
 """The SQL of the product, run on small tables: every macro, view, check and example, and the rules that matter one by one."""
 
+import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 
 from pipelines.warehouse import SCHEMAS, Connection, create, create_macros_and_views, insert, sql_files, view_comments
 from transforms.contracts import TABLES
+from transforms.funnels import funnel_answer, funnel_definitions, funnel_entrant_groups, funnel_entrants
+from transforms.journey import Funnel, Journey
+from transforms.sessions import summarise_sessions
 from transforms.statistics import exported, wilson
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -196,7 +200,7 @@ def test_a_view_runs_and_says_what_each_of_its_columns_is(connection, path):
     assert path.read_text().startswith(f"-- mart.{path.stem}: ")
     assert list(columns) == found.columns
     assert sentence
-    assert found.height > 0 or path.stem in ("unmapped_events", "funnel_breakdown")
+    assert found.height > 0 or path.stem in ("unmapped_events", "funnel_breakdown", "quarantine_reasons")
 
 
 @pytest.mark.parametrize("path", VIEWS, ids=lambda path: path.stem)
@@ -233,6 +237,12 @@ def test_an_example_answers_its_question(connection, path):
 
 def test_a_rate_of_nothing_is_null(connection):
     assert rows(connection, "SELECT rate(1, 4), rate(1, 0)") == [(0.25, None)]
+
+
+def test_the_low_end_of_nobody_is_never_a_negative_zero(connection):
+    found = rows(connection, "SELECT DISTINCT wilson_low(0 * size, size)::VARCHAR FROM range(1, 1000) AS sizes (size)")
+
+    assert found == [("0.0",)]
 
 
 @pytest.mark.parametrize(("reached", "entered"), [(3, 10), (0, 20), (20, 20), (300, 1000), (1, 0)])
@@ -345,6 +355,58 @@ def test_the_funnel_macro_over_everything_equals_the_view(connection):
     columns = "step_number, reached, reached_before, step_rate, total_rate, total_rate_low, total_rate_high, dropped, open, excluded"
 
     assert funnel(connection, 0, 30, columns) == rows(connection, f"SELECT {columns} FROM mart.funnel_steps")
+
+
+def walks(seed: int) -> pl.LazyFrame:
+    """Events A, B and C of forty people over twenty days, often several a day."""
+    chance = random.Random(seed)
+    names = ("customer_id", "event", "occurred_at", "source", "event_id")
+    found = [
+        (f"c{person:02}", chance.choice("AAABBC"), day(chance.choice((4, 19)) * chance.random()), "web", f"{person}-{number}")
+        for person in range(40)
+        for number in range(chance.randint(1, 7))
+    ]
+    return pl.LazyFrame(found, schema=names, orient="row").with_columns(pl.col("occurred_at").cast(pl.Datetime("us", "UTC")))
+
+
+@pytest.mark.parametrize("attempt", ["best", "first"])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_funnel_of_a_range_in_sql_is_the_funnel_of_that_range(connection, seed, attempt):
+    horizon = day(19)
+    whole = Funnel.model_validate({"name": "buy", "steps": [{"event": name} for name in "ABC"], "window": "5d", "attempt": attempt})
+    events = walks(seed)
+    insert(connection, TABLES["core.funnel_definitions"], funnel_definitions([whole], horizons={"buy": horizon}))
+    insert(connection, TABLES["mart.funnel_entrants"], funnel_entrants(events, whole, horizon=horizon).collect())
+
+    for first, last in ((0, 30), (0, 3), (2, 12), (4, 14), (10, 18), (15, 30), (18, 18)):
+        asked = whole.model_copy(update={"from_": day(first).date(), "to": day(last).date()})
+        attempts = funnel_entrants(events, asked, horizon=horizon)
+        groups = funnel_entrant_groups(events, attempts, asked, horizon=horizon)
+        steps = funnel_answer(attempts.collect(), groups.collect(), asked, horizon=horizon, with_attempts=False)["steps"]
+
+        found = funnel(connection, first, last, "reached, dropped, open, excluded")
+
+        assert found == [tuple(step[name] for name in ("count", "dropped", "open", "excluded")) for step in steps]
+
+
+def test_in_a_past_range_nobody_is_open_by_a_later_attempt(connection):
+    define(connection)
+    put(
+        connection,
+        "mart.funnel_entrants",
+        attempt("ann", 0, 1, status="open"),
+        attempt("ann", 20, status="open", is_first=False, is_best=False, is_counted=False),
+    )
+
+    assert funnel(connection, 0, 9, "dropped, open") == [(0, 0), (1, 0), (0, 0)]
+    assert funnel(connection, 0, 30, "dropped, open") == [(0, 0), (0, 1), (0, 0)]
+
+
+def test_a_best_attempt_that_says_open_is_believed_when_all_its_unit_entered_in_the_range(connection):
+    define(connection)
+    put(connection, "mart.funnel_entrants", attempt("ann", 0, 1, status="open"))
+
+    assert funnel(connection, 0, 9, "dropped, open") == [(0, 0), (0, 1), (0, 0)]
 
 
 def test_a_funnel_without_entries_shows_its_steps_with_zero(connection):
@@ -560,6 +622,27 @@ def test_a_channel_shows_revenue_in_the_report_currency_and_counts_the_rest(conn
     assert found == [("Sales call", 0, 2, 500, 1)]
 
 
+def test_revenue_is_net_of_returns_and_the_same_of_channels_days_and_sessions(connection):
+    put(connection, "ops.settings", {"name": "currency", "value": "EUR"})
+    there = {"session_id": "s1", "channel": "Email"}
+    timeline = (
+        event("ann", 1, 0, event="order_placed", is_conversion=True, value_minor=1999, currency="EUR", **there),
+        event("ann", 2, 0.001, event="order_placed", is_conversion=True, value_minor=500, **there),
+        event("ann", 3, 0.002, event="order_returned", value_minor=300, currency="EUR", **there),
+        event("ann", 4, 0.003, event="order_returned", value_minor=-100, currency="EUR", **there),
+        event("ann", 5, 0.004, event="page_view", value_minor=7, currency="EUR", **there),
+    )
+    put(connection, "core.events", *timeline)
+    events = connection.sql("FROM core.events").pl()
+    insert(connection, TABLES["core.sessions"], summarise_sessions(events.lazy(), journey=Journey(currency="EUR")).collect())
+
+    of_channels = rows(connection, "SELECT channel, conversions, revenue_minor, conversions_in_other_currencies FROM mart.channels")
+
+    assert of_channels == [("Email", 2, 2099, 0)]
+    assert rows(connection, "SELECT revenue_minor FROM core.sessions") == [(2099,)]
+    assert rows(connection, "SELECT channel, revenue_minor FROM mart.sessions_daily") == [("Email", 2099)]
+
+
 def test_the_last_mapped_event_of_a_session_is_its_exit(connection):
     put(connection, "core.sessions", session(1, "ann", day(0)), session(2, "bob", day(0), is_converted=True))
     put(
@@ -593,9 +676,58 @@ def test_data_quality_shows_events_with_and_without_robots(connection):
     fill(connection)
     put(connection, "core.events", event("bot", 1, 1, is_bot=True, is_counted=False))
 
-    found = rows(connection, "SELECT source, rows_in, loaded, duplicate, events, robot_events, counted_events FROM mart.data_quality")
+    found = rows(connection, "SELECT source, events, robot_events, counted_events FROM mart.data_quality")
 
-    assert found == [("web", 4, 3, 1, 4, 1, 3)]
+    assert found == [("web", 4, 1, 3)]
+
+
+def test_quarantine_is_shown_by_source_and_reason_with_the_first_row_of_each(connection):
+    bad = {"source": "web", "reason": "bad_time", "field": "occurred_at"}
+    put(
+        connection,
+        "raw.quarantine",
+        {**bad, "file_id": "g", "path": "web/b.csv", "row": 1},
+        {**bad, "file_id": "f", "path": "web/a.csv", "row": 9},
+        {**bad, "file_id": "f", "path": "web/a.csv", "row": 4},
+        {"source": "crm", "reason": "encoding", "file_id": "h", "path": "crm/c.csv", "row": 2},
+    )
+
+    assert rows(connection, "FROM mart.quarantine_reasons") == [
+        ("web", "bad_time", "occurred_at", 3, "web/a.csv", 4),
+        ("crm", "encoding", None, 1, "crm/c.csv", 2),
+    ]
+
+
+# ---------------------------------------------------------------- examples
+
+
+def example(connection: Connection, name: str) -> list[tuple[Any, ...]]:
+    return rows(connection, (ROOT / "sql" / "examples" / f"{name}.sql").read_text())
+
+
+def test_the_funnel_of_a_month_is_of_every_funnel_by_its_own_newest_day(connection):
+    define(connection)
+    define(connection, funnel="try", steps=2)
+    put(
+        connection,
+        "mart.funnel_entrants",
+        attempt("ann", 0, 1, 2, status="converted"),
+        attempt("bob", 40),
+        attempt("ann", 0, 1, status="converted", funnel="try"),
+        attempt("bob", 1, funnel="try"),
+    )
+
+    found = [row[:2] + row[4:5] for row in example(connection, "02_funnel_of_a_month")]
+
+    assert found == [("buy", 1, 1), ("buy", 2, 0), ("buy", 3, 0), ("try", 1, 2), ("try", 2, 1)]
+
+
+def test_the_list_of_who_stopped_is_as_long_as_the_bar_of_each_funnel(connection):
+    define(connection)
+    define(connection, funnel="try")
+    put(connection, "mart.funnel_entrants", *(attempt(f"c{n}", 0, 1, funnel=name) for name in ("buy", "try") for n in range(120)))
+
+    assert len(example(connection, "03_who_stopped_at_the_last_step")) == 240
 
 
 # ---------------------------------------------------------------- checks find what they look for

@@ -82,14 +82,13 @@ def _operations(name: str, condition: Any) -> list[tuple[str, Any]]:
 
 
 def _condition(text: pl.Expr, operator: str, operand: Any, name: str) -> pl.Expr:
-    text = text.str.replace(r"^(-?\d+)\.0+$", "$1")
     if operator == "is_set":
         return text.is_not_null() if operand else text.is_null()
     if operator in ("in", "ne") and isinstance(operand, list | tuple):
         held = _any_of(text, operand, name)
         return held if operator == "in" else ~held
     if operator in ("eq", "ne"):
-        equal = (text == as_text(operand)).fill_null(False)
+        equal = (_as_written(text, operand) == as_text(operand)).fill_null(False)
         return equal if operator == "eq" else ~equal
     if operator == "glob":
         return text.str.contains(glob_pattern(str(operand))).fill_null(False)
@@ -99,6 +98,12 @@ def _condition(text: pl.Expr, operator: str, operand: Any, name: str) -> pl.Expr
     return _ordered(text, operator, operand)
 
 
+def _as_written(text: pl.Expr, operand: Scalar) -> pl.Expr:
+    """The text as it is compared: beside a configured number 1.0 is 1; beside a configured text it is "1.0"."""
+    is_number = isinstance(operand, int | float) and not isinstance(operand, bool)
+    return text.str.replace(r"^(-?\d+)\.0+$", "$1") if is_number else text
+
+
 def _any_of(text: pl.Expr, operands: list[Any] | tuple[Any, ...], name: str) -> pl.Expr:
     """True where the text is one of the values; a value with wildcards on a path is a glob."""
     conditions = [_condition(text, *_operations(name, operand)[0], name) for operand in operands]
@@ -106,8 +111,8 @@ def _any_of(text: pl.Expr, operands: list[Any] | tuple[Any, ...], name: str) -> 
 
 
 def _ordered(text: pl.Expr, operator: str, operand: Any) -> pl.Expr:
-    """Compare as numbers when the configured value is one, else as text."""
-    if isinstance(operand, int | float) and not isinstance(operand, bool):
+    """Compare as numbers when the configured value is one or reads as one, else as text."""
+    if re.fullmatch(r"-?\d+(\.\d+)?", as_text(operand)):
         left: pl.Expr = text.cast(pl.Float64, strict=False)
         right: pl.Expr = pl.lit(float(operand))
     else:

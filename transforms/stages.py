@@ -177,7 +177,7 @@ def _list_entries(entering: pl.DataFrame, *, journey: Journey) -> pl.DataFrame:
         entering.sort("customer_id", "event_number")
         .with_columns(moment=moment, stage_number=stage_number(journey))
         .sort("moment", "stage_number", "event_number")
-        .with_columns(is_new=changed(["customer_id"]), entered_at=pl.col("occurred_at"))
+        .with_columns(is_new=changed(["customer_id"]), entered_at=pl.col("occurred_at").cum_max().over("customer_id"))
     )
     before = [pl.when(~pl.col("is_new")).then(pl.col(name).shift()) for name in ("stage", "stage_number")]
     left_at = pl.when(~pl.col("is_new").shift(-1, fill_value=True)).then(pl.col("entered_at").shift(-1))
@@ -185,7 +185,7 @@ def _list_entries(entering: pl.DataFrame, *, journey: Journey) -> pl.DataFrame:
         entry_number=place_within("customer_id"),
         from_stage=before[0],
         direction=_direction(pl.col("stage_number").cast(pl.Int64), before[1].cast(pl.Int64)),
-        left_at=pl.max_horizontal(left_at, pl.when(left_at.is_not_null()).then("entered_at")),
+        left_at=left_at,
         is_first=pl.struct("customer_id", "stage").is_first_distinct(),
     )
     return CORE_STAGE_ENTRIES.conform(entries.lazy()).collect(engine="in-memory")

@@ -377,10 +377,10 @@ def test_an_empty_landing_folder_ends_with_1_and_names_the_patterns(tmp_path: Pa
     assert not place.published.exists()
 
 
-def test_a_workspace_without_sources_ends_with_1_and_says_where_to_name_them(tmp_path: Path) -> None:
+def test_a_workspace_without_sources_ends_with_2_and_says_where_to_name_them(tmp_path: Path) -> None:
     told = journeys("run", "-w", workspace(tmp_path / "shop", configuration="preset: saas\nsources:\n").root)
 
-    assert told.status == 1
+    assert told.status == 2
     assert "error: journey.yaml names no source: say under `sources:` how the files" in told.err
 
 

@@ -213,3 +213,12 @@ def test_a_property_is_a_column_else_a_key_of_properties():
     )
 
     assert read.row(0) == ("mobile", "pans", None)
+
+
+def test_a_bare_date_after_a_timed_event_of_its_day_is_entered_when_that_was():
+    dated = {"event": "two", "occurred_at": START.replace(hour=0), "time_precision": "day"}
+
+    found = entries("one", dated)
+
+    assert found["entered_at"].to_list() == [START, START]
+    assert found["left_at"].to_list() == [START, None]
