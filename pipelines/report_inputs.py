@@ -73,6 +73,7 @@ def site_facts(night: Night) -> SiteFacts:
         loaded=totals["loaded"],
         quarantined=totals["quarantined"],
         failed_files=night.warehouse.read("ops.failed_files")["path"].to_list(),
+        held_back_by=night.held_back_by(),
     )
 
 
