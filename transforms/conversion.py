@@ -117,10 +117,12 @@ def kpis(
     stage_conversion    of those who entered the stage, who reached the next one within the window; matured (so far
                         without a window); 0 of 0 for the last stage
     stage_reach         of the customers with any event, who ever entered the stage
-    lead_conversion     of the customers with a CRM lead or contact, who ever entered the stage
-    visitor_conversion  of the customers seen with a browser or device (each person once), who ever entered the stage
+    lead_conversion     of the customers with a CRM lead or contact, those with a conversion; the stage only files it
+    visitor_conversion  of the customers seen with a browser or device (each person once), those with a conversion; likewise
     bounce_rate         of the sessions whose first mapped event is of the stage, those of one event; lower is better
     repeat_rate         of the purchasers, those with two conversions or more
+
+    Source: semantics.md §10.
     """
     facts = Facts(_onward(conversion, journey), entries, customers, sessions)
     frames = [
@@ -215,17 +217,17 @@ class Facts(NamedTuple):
 
 def _figure(kpi: Kpi, stage: str, facts: Facts) -> pl.LazyFrame:
     """One row with numerator and denominator of a figure."""
-    entered = facts.entries.filter(pl.col("stage") == stage).select("customer_id").unique()
     match kpi.metric:
         case "stage_conversion":
             here = facts.onward.filter(pl.col("from_stage") == stage)
             return _counts(here, numerator=pl.col("reached").sum(), denominator=pl.col("entered").sum())
         case "stage_reach":
+            entered = facts.entries.filter(pl.col("stage") == stage).select("customer_id").unique()
             return _share_that_entered(facts.customers.filter(pl.col("event_count") > 0), entered)
         case "lead_conversion":
-            return _share_that_entered(facts.customers.filter(pl.col("is_lead")), entered)
+            return _share_that_bought(facts.customers.filter(pl.col("is_lead")))
         case "visitor_conversion":
-            return _share_that_entered(facts.customers.filter(pl.col("visitor_count") > 0), entered)
+            return _share_that_bought(facts.customers.filter(pl.col("visitor_count") > 0))
         case "bounce_rate":
             begun = facts.sessions.filter(pl.col("first_stage") == stage)
             return _counts(begun, numerator=pl.col("is_bounce").sum(), denominator=pl.len())
@@ -245,6 +247,10 @@ def _onward(conversion: pl.LazyFrame, journey: Journey) -> pl.LazyFrame:
 def _share_that_entered(whole: pl.LazyFrame, entered: pl.LazyFrame) -> pl.LazyFrame:
     found = whole.select("customer_id").join(entered.with_columns(is_in=True), on="customer_id", how="left")
     return _counts(found, numerator=pl.col("is_in").sum(), denominator=pl.len())
+
+
+def _share_that_bought(whole: pl.LazyFrame) -> pl.LazyFrame:
+    return _counts(whole, numerator=(pl.col("purchase_count") > 0).sum(), denominator=pl.len())
 
 
 def _counts(frame: pl.LazyFrame, *, numerator: pl.Expr, denominator: pl.Expr) -> pl.LazyFrame:

@@ -228,20 +228,29 @@ def test_stage_reach_is_of_all_customers_with_events():
     assert (found["numerator"], found["denominator"], found["value"], found["status"]) == (2, 20, 0.1, "missed")
 
 
-def test_conversion_has_both_denominators():
+def test_conversion_is_of_leads_or_of_visitors_whoever_bought():
     people = customers(
         customer_id=[f"c{n}" for n in range(40)],
         is_lead=[n < 20 for n in range(40)],
-        visitor_count=[1 if n % 2 else 0 for n in range(40)],
+        visitor_count=[2 if n % 2 else 0 for n in range(40)],
+        purchase_count=[3 if n in (1, 2, 4, 39) else 0 for n in range(40)],
     )
-    walks = entries(c1=[("purchase", 0)], c2=[("purchase", 0)], c39=[("purchase", 0)])
 
-    of_leads = figure("lead_conversion", "purchase", entries=walks, customers=people)
-    of_visitors = figure("visitor_conversion", "purchase", entries=walks, customers=people)
+    of_leads = figure("lead_conversion", "purchase", customers=people)
+    of_visitors = figure("visitor_conversion", "purchase", customers=people)
 
-    assert (of_leads["numerator"], of_leads["denominator"]) == (2, 20)
+    assert (of_leads["numerator"], of_leads["denominator"]) == (3, 20)
     assert (of_visitors["numerator"], of_visitors["denominator"]) == (2, 20)
     assert of_leads["status"] is None
+
+
+@pytest.mark.parametrize("metric", ["lead_conversion", "visitor_conversion"])
+def test_whoever_enters_the_stage_without_buying_has_not_converted(metric):
+    people = customers(customer_id=["a", "b"], is_lead=[True, True], visitor_count=[1, 1], purchase_count=[0, 1])
+
+    found = figure(metric, "purchase", entries=entries(a=[("purchase", 0)]), customers=people)
+
+    assert (found["numerator"], found["denominator"]) == (1, 2)
 
 
 def test_a_lower_bounce_rate_is_better():
