@@ -22,6 +22,6 @@ WHERE
     AND entrants.depth = ends.last_step - 1
     AND entrants.status <> 'converted'
 ORDER BY
+    entrants.funnel,
     stopped_at DESC,
     entrants.customer_id
-LIMIT 100

@@ -3,7 +3,11 @@
 -- Grain   step_number
 -- Reads   core.funnel_definitions, mart.funnel_entrants
 -- Note    a unit counts by its best attempt of the range (deepest, most optional steps, earliest, smallest event key),
---         its first with `attempt: first`, each with `attempt: all`; steps nobody reached are shown with 0
+--         its first with `attempt: first`, each with `attempt: all`; steps nobody reached are shown with 0.
+--         A unit stands as of the funnel's horizon, by its attempts of the range: it is open while one of them may go on.
+--         What is stored does not tell everything: a best attempt says open for its unit, so that one cut short by an
+--         exclusion is shown as dropped (or open) where its unit came back after the range; and `attempt: all` is
+--         scanned from the first entry, not from the range's. For these ask `journeys funnel NAME --from --to`
 CREATE OR REPLACE MACRO funnel(funnel_name, from_day, to_day) AS TABLE
     WITH steps AS (
         SELECT
@@ -13,33 +17,63 @@ CREATE OR REPLACE MACRO funnel(funnel_name, from_day, to_day) AS TABLE
         WHERE funnel = funnel_name
     ),
 
-    attempts AS (
+    stored AS (
         SELECT
-            entrants.unit_id,
-            entrants.customer_id,
-            entrants.depth,
-            entrants.status,
-            entrants.step_times,
+            entrants.*,
             deepest.attempt,
-            row_number() OVER (
-                PARTITION BY entrants.unit_id
-                ORDER BY
-                    if(deepest.attempt = 'best', deepest.mandatory_steps, 0) DESC,
-                    if(deepest.attempt = 'best', list_count(entrants.step_times), 0) DESC,
-                    entrants.entered_at,
-                    entrants.entry_source,
-                    entrants.entry_event_id
-            ) AS place
+            deepest.mandatory_steps,
+            entrants.entry_day BETWEEN from_day AND to_day AS is_in_range,
+            entrants.status = 'open'
+            AND (
+                coalesce(entrants.closes_at > deepest.horizon, TRUE)
+                OR (deepest.attempt = 'best' AND NOT entrants.is_best)
+            ) AS goes_on
         FROM mart.funnel_entrants AS entrants
         INNER JOIN steps AS deepest
             ON entrants.depth = deepest.step_number
+        WHERE entrants.funnel = funnel_name
+    ),
+
+    units AS (
+        SELECT
+            unit_id,
+            bool_or(is_in_range AND goes_on)
+            OR (bool_or(is_in_range AND is_best AND status = 'open') AND NOT bool_or(goes_on)) AS goes_on
+        FROM stored
+        GROUP BY unit_id
+    ),
+
+    attempts AS (
+        SELECT
+            stored.unit_id,
+            stored.customer_id,
+            stored.depth,
+            stored.step_times,
+            stored.attempt,
+            CASE
+                WHEN stored.status = 'converted' THEN 'converted'
+                WHEN if(stored.attempt = 'best', units.goes_on, stored.goes_on) THEN 'open'
+                WHEN stored.status = 'open' THEN 'dropped'
+                ELSE stored.status
+            END AS status,
+            row_number() OVER (
+                PARTITION BY stored.unit_id
+                ORDER BY
+                    if(stored.attempt = 'best', stored.mandatory_steps, 0) DESC,
+                    if(stored.attempt = 'best', list_count(stored.step_times), 0) DESC,
+                    stored.entered_at,
+                    stored.entry_source,
+                    stored.entry_event_id
+            ) AS place
+        FROM stored
+        INNER JOIN units
+            ON stored.unit_id = units.unit_id
         WHERE
-            entrants.funnel = funnel_name
-            AND entrants.entry_day BETWEEN from_day AND to_day
-            AND CASE deepest.attempt
-                WHEN 'all' THEN entrants.is_counted
-                WHEN 'first' THEN entrants.is_first_of_day
-                ELSE entrants.is_best_of_day
+            stored.is_in_range
+            AND CASE stored.attempt
+                WHEN 'all' THEN stored.is_counted
+                WHEN 'first' THEN stored.is_first_of_day
+                ELSE stored.is_best_of_day
             END
     ),
 
