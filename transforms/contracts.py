@@ -417,7 +417,7 @@ CORE_SESSIONS = Table(
         _c(
             "revenue_minor",
             pl.Int64,
-            "Sum of the conversions' value in minor units of `currency`; null for none or for several currencies.",
+            "Sum of the conversions' value in minor units of `currency`, less returns; null for none or for several currencies.",
         ),
         _c("currency", pl.String, "Currency of revenue_minor; 'mixed' where there are several."),
     ),
@@ -515,7 +515,12 @@ MART_FUNNEL_ENTRANTS = Table(
         _c("step_sources", pl.List(pl.String), "Source of the event that served each step; null likewise."),
         _c("step_event_ids", pl.List(pl.String), "Id of the event that served each step; null likewise."),
         _c("depth", pl.UInt32, "Number of the deepest step reached, from 1 (in any order: how many distinct steps)."),
-        _c("status", pl.String, "converted, open, excluded or dropped at the horizon."),
+        _c(
+            "status",
+            pl.String,
+            "converted, open, excluded or dropped at the horizon. A row with is_best speaks for its unit, "
+            "one with is_best_of_day for its day, others for themselves.",
+        ),
         _c("closes_at", TIME, "When the window closes; null without a window."),
         _c("is_first", pl.Boolean, "True for the unit's first attempt."),
         _c(

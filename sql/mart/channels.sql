@@ -2,7 +2,8 @@
 --
 -- Grain   channel
 -- Reads   core.sessions, core.events, ops.settings
--- Note    a conversion belongs to the channel of its own session or contact; for shared credit see mart.attribution
+-- Note    a conversion belongs to the channel of its own session or contact; for shared credit see mart.attribution;
+--         a value without a currency is in the report currency, as in core.sessions
 --
 -- column channel: The channel; '(not known)' for none.
 -- column sessions: Sessions.
@@ -13,7 +14,7 @@
 -- column conversion_rate_low: Low end of the Wilson 95 % interval of conversion_rate (each session by itself).
 -- column conversion_rate_high: High end of the Wilson 95 % interval of conversion_rate.
 -- column conversions: Conversions, in sessions or outside of them.
--- column revenue_minor: Sum of the conversions' value in minor units of the report currency.
+-- column revenue_minor: Sum of the conversions' value in minor units of the report currency, less returns; in sessions (as in core.sessions and mart.sessions_daily) or outside of them.
 -- column currency: The report currency.
 -- column conversions_in_other_currencies: Conversions whose value is in another currency and not part of revenue_minor.
 
@@ -36,16 +37,19 @@ visits AS (
 sales AS (
     SELECT
         coalesce(events.channel, '(not known)') AS channel,
-        count(*) AS conversions,
-        sum(events.value_minor) FILTER (WHERE events.currency = report.currency)::BIGINT AS revenue_minor,
+        count(*) FILTER (WHERE events.is_conversion) AS conversions,
+        sum(if(events.event = 'order_returned', -abs(events.value_minor), events.value_minor)) FILTER (
+            WHERE coalesce(events.currency, report.currency) = report.currency
+        )::BIGINT AS revenue_minor,
         count(*) FILTER (
-            WHERE events.value_minor IS NOT NULL
-            AND events.currency IS DISTINCT FROM report.currency
+            WHERE events.is_conversion
+            AND events.value_minor IS NOT NULL
+            AND coalesce(events.currency, report.currency) IS DISTINCT FROM report.currency
         ) AS conversions_in_other_currencies
     FROM core.events AS events
     CROSS JOIN report
     WHERE
-        events.is_conversion
+        (events.is_conversion OR events.event = 'order_returned')
         AND events.is_counted
     GROUP BY ALL
 )

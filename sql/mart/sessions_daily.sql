@@ -13,7 +13,7 @@
 -- column new_customers: Sessions that were their customer's first.
 -- column bounces: Sessions of exactly one active event.
 -- column converted_sessions: Sessions that hold a conversion.
--- column revenue_minor: Sum of the conversions' value in minor units of `currency`; null without a single currency.
+-- column revenue_minor: Sum of the conversions' value in minor units of `currency`, less returns; null without a single currency.
 
 WITH report AS (
     SELECT coalesce(max(value) FILTER (WHERE name = 'time_zone'), 'UTC') AS time_zone
