@@ -156,11 +156,15 @@ def print_status(state: dict[str, Any], out: Console) -> None:
     for source in state["sources"]:
         parts = [f"{source[key]:,} {key}" for key in OUTCOMES if source[key]]
         counts = f"{_counted(source['files'], 'file')}, {_counted(source['rows_in'], 'row')} in = {' + '.join(parts)}"
-        out.print(f"Source     {source['source']}: {counts}; newest event {source['newest_event_at'] or 'none'}", markup=False)
+        out.print(
+            f"Source     {source['source']}: {counts}; newest event {source['newest_event_at'] or 'none'}", markup=False
+        )
     for row in state["quarantine"]:
         field = f" ({row['field']})" if row["field"] else ""
         first = f"first {row['path']} row {row['first_row']}"
-        out.print(f"Quarantine {row['source']}: {_counted(row['rows'], 'row')} {row['reason']}{field}, {first}", markup=False)
+        out.print(
+            f"Quarantine {row['source']}: {_counted(row['rows'], 'row')} {row['reason']}{field}, {first}", markup=False
+        )
     for row in state["failed_files"]:
         out.print(f"Not read   {row['path']}: {row['problem']}", markup=False)
 
@@ -226,7 +230,11 @@ def unmapped_share(events: pl.DataFrame, *, journey: Journey) -> dict[str, Any]:
     customer = pl.coalesce(*identity.strong, *identity.weak, "record_id", "event_id")
     owned = events.lazy().with_columns(customer_id=customer, visitor_id=pl.coalesce(*VISITOR_NAMESPACES))
     counted = build_timeline(owned, journey=journey).filter("is_counted").select("event", "stage").collect()
-    names = counted.filter(pl.col("stage").is_null())["event"].value_counts().sort("count", "event", descending=[True, False])
+    names = (
+        counted.filter(pl.col("stage").is_null())["event"]
+        .value_counts()
+        .sort("count", "event", descending=[True, False])
+    )
     return {"n": names["count"].sum(), "d": counted.height, "events": names["event"].head(UNMAPPED_SHOWN).to_list()}
 
 
@@ -242,7 +250,11 @@ def print_check(findings: dict[str, Any], out: Console) -> None:
             out.print(f"  would be quarantined: {_counted(rows, 'row')}, {reason}", markup=False)
     if findings["unmapped"]:
         share = findings["unmapped"]
-        names = f"no stage rule maps {share['n']:,} of them: {', '.join(share['events'])}" if share["n"] else "each has a stage"
+        names = (
+            f"no stage rule maps {share['n']:,} of them: {', '.join(share['events'])}"
+            if share["n"]
+            else "each has a stage"
+        )
         out.print(f"{_counted(share['d'], 'event')} sampled; {names}", markup=False)
     for problem in findings["problems"]:
         out.print(f"Problem: {problem}", markup=False)

@@ -127,7 +127,9 @@ def report(workspace: WorkspaceOption = None) -> None:
     place = workspace_at(workspace)
     place.configuration  # noqa: B018  (a wrong configuration is told first)
     if not place.published.exists():
-        raise DataError(f"{place.published} does not exist yet, so there is nothing to draw; make it with: journeys run")
+        raise DataError(
+            f"{place.published} does not exist yet, so there is nothing to draw; make it with: journeys run"
+        )
     from pipelines.report_inputs import redraw
 
     redraw(place)

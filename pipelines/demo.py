@@ -75,7 +75,10 @@ def write_sample(place: Workspace, *, events: int, seed: int, days: int, stories
         f"sittings; what is true of them is in {place.root / 'truth'}",
     ]
     if place.journey_file.exists():
-        return [*lines, f"{place.journey_file} stays as it is; the sources that read the sample are in {SAMPLE_JOURNEY}"]
+        return [
+            *lines,
+            f"{place.journey_file} stays as it is; the sources that read the sample are in {SAMPLE_JOURNEY}",
+        ]
     place.journey_file.write_text(configuration_text(days=days), encoding="utf-8")
     if not (place.root / ".env").exists():
         write_key(place, DEMO_KEY)

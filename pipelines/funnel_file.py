@@ -106,7 +106,9 @@ def read_row(text: str, place: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{place}: not valid JSON: {error}") from error
     if not isinstance(said, dict):
-        raise DataError(f"{place}: expected an object such as {{\"occurred_at\": …, \"event\": …}}, found {type(said).__name__}")
+        raise DataError(
+            f'{place}: expected an object such as {{"occurred_at": …, "event": …}}, found {type(said).__name__}'
+        )
     properties = said.pop("properties", None) or {}
     if not isinstance(properties, dict):
         raise DataError(f"{place}: `properties` is an object, found {type(properties).__name__}")
@@ -163,7 +165,9 @@ def with_sessions(events: pl.DataFrame) -> pl.DataFrame:
     waiting = events.filter(pl.col("session_id").is_null() & pl.col("customer_id").is_not_null())
     numbered = session_numbers(waiting.lazy(), by="customer_id", timeout=SESSION_TIMEOUT, max_length=SESSION_MAX_LENGTH)
     ordered = numbered.sort("occurred_at", "seq", "event_id", nulls_last=False)
-    first = pl.col("event_id").first().over("customer_id", "session_number", order_by=["occurred_at", "seq", "event_id"])
+    first = (
+        pl.col("event_id").first().over("customer_id", "session_number", order_by=["occurred_at", "seq", "event_id"])
+    )
     opened = ordered.select("event_id", opened=digest_id(pl.lit("customer"), first)).collect()
     joined = events.join(opened, on="event_id", how="left").sort("event_id")
     return joined.with_columns(session_id=pl.coalesce("session_id", "opened")).drop("opened")

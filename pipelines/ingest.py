@@ -106,12 +106,16 @@ def load_new_files(
     files_loaded = 0
     with warehouse.opened():
         desks, closed = _desks(landing, sources, journey=journey, hmac_key=hmac_key)
-        _forget_other_rules(warehouse, {name: desk.rule_version for name, desk in desks.items()}, kept=closed, found=found)
+        _forget_other_rules(
+            warehouse, {name: desk.rule_version for name, desk in desks.items()}, kept=closed, found=found
+        )
         held = set(warehouse.query(sql_text("ingest/known_files.sql"))["file_id"])
         for name in sorted(sources):
             files = [file for file in found.files if file.source == name and file.file_id not in held]
             if name in closed:
-                problems += [(path, name, closed[name]) for path in ([file.relative for file in files] or sources[name].files)]
+                problems += [
+                    (path, name, closed[name]) for path in ([file.relative for file in files] or sources[name].files)
+                ]
             if name in closed or not files:
                 continue
             desk = desks[name]
@@ -127,7 +131,9 @@ def load_new_files(
     return LoadSummary(files_loaded, sum(totals.values()), problems, dict(sorted(totals.items())))
 
 
-def preview(landing: Path, sources: Mapping[str, Source], *, journey: Journey, hmac_key: bytes = b"preview") -> list[Preview]:
+def preview(
+    landing: Path, sources: Mapping[str, Source], *, journey: Journey, hmac_key: bytes = b"preview"
+) -> list[Preview]:
     """What a load would do with each source, judged by its first rows; nothing is written.
 
     Raises DataError when there is no landing folder, or no file in it that a source asks for.
@@ -159,7 +165,9 @@ def _desks(
     return desks, closed
 
 
-def _forget_other_rules(warehouse: Warehouse, rules: Mapping[str, str], *, kept: Iterable[str], found: Discovery) -> None:
+def _forget_other_rules(
+    warehouse: Warehouse, rules: Mapping[str, str], *, kept: Iterable[str], found: Discovery
+) -> None:
     """Forget what was read by other rules than these, so that it is read again; sources that are gone are forgotten too.
 
     Raises DataError when a file that would have to be read again is not there any more.
@@ -230,7 +238,10 @@ class Desk:
             "identity": journey.identity.model_dump(mode="json", include={"country", "junk", "valid"}),
         }
         lookups = {name: _lookup_table(landing, name, lookup, source) for name, lookup in source.lookups.items()}
-        said = json.dumps({**values, "lookups": {name: content_id(landing / source.lookups[name].file) for name in lookups}}, sort_keys=True)
+        said = json.dumps(
+            {**values, "lookups": {name: content_id(landing / source.lookups[name].file) for name in lookups}},
+            sort_keys=True,
+        )
         return cls(
             name,
             source,
@@ -247,7 +258,9 @@ class Desk:
         mapped = mapped_rows(complete.lazy(), source=self.source, lookups=self.lookups, zones=self.zones)
         canonical = canonical_rows(mapped, rules=self.rules).collect(engine="in-memory")
         summary = row_summary(canonical, source=self.source)
-        return Judged(canonical.filter(pl.col("reason").is_null()).drop("text", "reason", "field"), _with_text(summary, complete))
+        return Judged(
+            canonical.filter(pl.col("reason").is_null()).drop("text", "reason", "field"), _with_text(summary, complete)
+        )
 
 
 @dataclass(frozen=True)
@@ -281,7 +294,9 @@ def _with_text(summary: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     if silent.is_empty() or not columns:
         return summary
     shown = rows.join(silent, on=["file", "row"], how="semi").select(
-        "file", "row", shown=pl.struct(pl.col(name).alias(name.removeprefix("raw:")) for name in columns).struct.json_encode()
+        "file",
+        "row",
+        shown=pl.struct(pl.col(name).alias(name.removeprefix("raw:")) for name in columns).struct.json_encode(),
     )
     joined = summary.join(shown, on=["file", "row"], how="left", maintain_order="left")
     return joined.with_columns(text=pl.coalesce("text", "shown")).drop("shown")
@@ -291,13 +306,17 @@ def _lookup_table(landing: Path, name: str, lookup: Lookup, source: Source) -> p
     """A lookup file as text: `key` and the columns that the mapping gets; of a key given twice the smallest row counts."""
     path = landing / lookup.file
     if not path.resolve().is_relative_to(landing.resolve()) or not path.is_file():
-        raise UnreadableFile(f"the lookup file {lookup.file} of lookups.{name} is not below the landing folder; put it there")
+        raise UnreadableFile(
+            f"the lookup file {lookup.file} of lookups.{name} is not below the landing folder; put it there"
+        )
     got = sorted({spec.get for spec in source.specs() if spec.lookup == name and spec.get})
     try:
         table = _whole(path, lookup, [lookup.key, *got])
     except UnreadableFile as error:
         raise UnreadableFile(f"the lookup file {lookup.file} of lookups.{name}: {error}") from error
-    table = table.select(key=pl.col(f"raw:{lookup.key}").str.strip_chars(), **{column: pl.col(f"raw:{column}") for column in got})
+    table = table.select(
+        key=pl.col(f"raw:{lookup.key}").str.strip_chars(), **{column: pl.col(f"raw:{column}") for column in got}
+    )
     return table.drop_nulls("key").sort(pl.all()).unique("key", keep="first", maintain_order=True)
 
 
@@ -316,7 +335,11 @@ def _whole(path: Path, lookup: Lookup, columns: list[str]) -> pl.DataFrame:
     with scratch() as connection:
         parts = [readers.extract(part, reader, asked, connection) for part in readers.read(path, reader, asked)]
     schema = {f"raw:{column}": pl.String for column in columns}
-    return pl.concat([part.filter(pl.col("problem").is_null()).select(list(schema)) for part in parts]) if parts else pl.DataFrame(schema=schema)
+    return (
+        pl.concat([part.filter(pl.col("problem").is_null()).select(list(schema)) for part in parts])
+        if parts
+        else pl.DataFrame(schema=schema)
+    )
 
 
 # ---------------------------------------------------------------- loading
@@ -488,7 +511,9 @@ class Books:
         if not judged.row_count:
             return
         source = self.desk.source
-        earlier = self._known("ingest/earlier_rows.sql", judged.rows) if source.identical_rows == "keep" else NONE_EARLIER
+        earlier = (
+            self._known("ingest/earlier_rows.sql", judged.rows) if source.identical_rows == "keep" else NONE_EARLIER
+        )
         keyed = with_keys(judged.rows, name=self.desk.name, source=source, earlier=earlier)
         settlement = settle(keyed, self._known("ingest/held_rows.sql", keyed), source=source)
         self._displace(settlement.displaced)
@@ -517,7 +542,9 @@ class Books:
         wrong = self._ask("ingest/unbalanced_files.sql", booked=entered)
         if wrong.height:
             path, expected, found = wrong.select("path", "rows_in", "outcomes").row(0)
-            raise DataError(f"{path}: {expected} rows were read but {found} have an outcome; nothing of it was loaded, report this as a defect")
+            raise DataError(
+                f"{path}: {expected} rows were read but {found} have an outcome; nothing of it was loaded, report this as a defect"
+            )
 
     def _write_outcomes(self, rows: pl.DataFrame) -> None:
         named = rows.with_columns(file_id=self._file_ids(rows))
@@ -605,7 +632,14 @@ def registered(connection: Connection, frames: Mapping[str, pl.DataFrame]) -> It
 
 
 def _preview(
-    name: str, source: Source, found: Discovery, landing: Path, connection: Connection, *, journey: Journey, hmac_key: bytes
+    name: str,
+    source: Source,
+    found: Discovery,
+    landing: Path,
+    connection: Connection,
+    *,
+    journey: Journey,
+    hmac_key: bytes,
 ) -> Preview:
     files = [file for file in found.files if file.source == name]
     problems = [f"{path}: {problem}" for path, owner, problem in _refusals(found) if owner == name]
@@ -653,7 +687,11 @@ def _missing(files: list[LandedFile], desk: Desk, judged: "Judged") -> list[str]
     if desk.source.format == "segment" or not judged.canonical.height:
         return []
     canonical = judged.canonical
-    empty = [name for name in desk.source.fields if name in canonical.columns and canonical[name].null_count() == canonical.height]
+    empty = [
+        name
+        for name in desk.source.fields
+        if name in canonical.columns and canonical[name].null_count() == canonical.height
+    ]
     return [f"no sampled row has the field '{name}'" for name in empty]
 
 

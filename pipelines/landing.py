@@ -78,21 +78,27 @@ def look(landing: Path, sources: Mapping[str, Source]) -> Discovery:
 
 def _survey(landing: Path, sources: Mapping[str, Source]) -> "tuple[Discovery, Journal]":
     if not landing.is_dir():
-        raise DataError(f"the landing folder {landing} does not exist; make it and put files there, or make a sample: journeys sample")
+        raise DataError(
+            f"the landing folder {landing} does not exist; make it and put files there, or make a sample: journeys sample"
+        )
     root = landing.resolve()
     journal = Journal(root)
     matched, refused, unmatched = _matches(root, sources)
     if not matched and not refused:
         asked = "; ".join(f"sources.{name}.files {', '.join(source.files)}" for name, source in sources.items())
         if not asked:
-            raise ConfigurationError(f"journey.yaml names no source: say under `sources:` how the files below {landing} are read")
+            raise ConfigurationError(
+                f"journey.yaml names no source: say under `sources:` how the files below {landing} are read"
+            )
         raise DataError(f"no file under {landing} matches {asked}; put one there, or make a sample: journeys sample")
     files: dict[str, LandedFile] = {}
     for name, path in matched:
         try:
             file = journal.known(name, path)
         except OSError as error:
-            refused.append((name, path.relative_to(root).as_posix(), f"cannot be read ({error.strerror}); check its permissions"))
+            refused.append(
+                (name, path.relative_to(root).as_posix(), f"cannot be read ({error.strerror}); check its permissions")
+            )
             continue
         files.setdefault(file.file_id, file)
     return Discovery(list(files.values()), refused, unmatched), journal
@@ -113,9 +119,13 @@ def _matches(
             for path in found:
                 shown = path.relative_to(root).as_posix()
                 if not path.resolve().is_relative_to(root):
-                    refused.append((name, shown, "a link to a file outside the landing folder; put the file itself there"))
+                    refused.append(
+                        (name, shown, "a link to a file outside the landing folder; put the file itself there")
+                    )
                 elif owners.setdefault(path, name) != name:
-                    refused.append((name, shown, f"also matched by the source '{owners[path]}'; make the patterns tell them apart"))
+                    refused.append(
+                        (name, shown, f"also matched by the source '{owners[path]}'; make the patterns tell them apart")
+                    )
     return sorted((name, path) for path, name in owners.items()), refused, unmatched
 
 
@@ -123,7 +133,9 @@ def _found(root: Path, pattern: str) -> list[Path]:
     """The files that a pattern matches, the journal and hidden files left out."""
     paths = (path for path in root.glob(pattern) if path.is_file())
     parts = ((path, path.relative_to(root).parts) for path in paths)
-    return sorted(path for path, names in parts if names[0] != JOURNAL and not any(name.startswith(".") for name in names))
+    return sorted(
+        path for path, names in parts if names[0] != JOURNAL and not any(name.startswith(".") for name in names)
+    )
 
 
 class Journal:
@@ -180,7 +192,9 @@ class Journal:
             except json.JSONDecodeError:
                 continue
             except TypeError as error:
-                raise DataError(f"{self.file}, line {number}: not an entry of the journal ({error}); restore it from a backup") from error
+                raise DataError(
+                    f"{self.file}, line {number}: not an entry of the journal ({error}); restore it from a backup"
+                ) from error
 
 
 def _is_settled(entry: Entry) -> bool:

@@ -49,7 +49,9 @@ def fill(connection: Connection, build: str) -> None:
         create(connection, table)
         withheld = ", ".join(f"NULL AS {quoted(column)}" for column in WITHHELD.get(table.name, ()))
         columns = f"* REPLACE ({withheld})" if withheld else "*"
-        connection.execute(f"INSERT INTO {quoted(table.name)} SELECT {columns} FROM {quoted(build)}.{quoted(table.name)}")
+        connection.execute(
+            f"INSERT INTO {quoted(table.name)} SELECT {columns} FROM {quoted(build)}.{quoted(table.name)}"
+        )
     create_macros_and_views(connection)
 
 

@@ -158,7 +158,9 @@ def refuse_unknown_keys(document: "Document") -> None:
             near = get_close_matches(str(key), known, 1)
             hint = f" (did you mean '{near[0]}'?)" if near else ""
             line = document.lines.get((key,), 1)
-            raise ConfigurationError(f"{document.path}, line {line}: unknown key '{key}'{hint}; allowed: {', '.join(known)}")
+            raise ConfigurationError(
+                f"{document.path}, line {line}: unknown key '{key}'{hint}; allowed: {', '.join(known)}"
+            )
 
 
 def read_funnels(path: Path) -> tuple[list[Funnel], bool]:

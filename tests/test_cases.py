@@ -187,7 +187,12 @@ def moment(text: str) -> datetime:
 
 def timeline(case: dict[str, Any]) -> pl.LazyFrame:
     rows = [(unit, name, moment(at), f"e{place}") for place, (unit, name, at, _) in enumerate(case["events"])]
-    schema = {"customer_id": pl.String, "event": pl.String, "occurred_at": pl.Datetime("us", "UTC"), "event_id": pl.String}
+    schema = {
+        "customer_id": pl.String,
+        "event": pl.String,
+        "occurred_at": pl.Datetime("us", "UTC"),
+        "event_id": pl.String,
+    }
     return pl.LazyFrame(rows, schema=schema, orient="row")
 
 
@@ -247,7 +252,9 @@ def test_sessions_are_cut_as_the_case_expects(case: dict[str, Any]):
     schema = {"customer_id": pl.String, "occurred_at": pl.Datetime("us", "UTC")}
 
     numbered = session_numbers(
-        pl.LazyFrame(rows, schema=schema, orient="row"), by="customer_id", timeout=timedelta(seconds=case["query"]["gap_seconds"])
+        pl.LazyFrame(rows, schema=schema, orient="row"),
+        by="customer_id",
+        timeout=timedelta(seconds=case["query"]["gap_seconds"]),
     ).collect()
 
     assert numbered["session_number"].to_list() == case["expected"]["session_index"]
@@ -292,7 +299,9 @@ def check_right_censoring(case: dict[str, Any], expected: dict[str, Any]) -> Non
 
     assert (first["status"] == "converted").mean() == expected["naive_rate"]
     assert (matured["status"] == "converted").mean() == expected["mature_only_rate"]
-    assert projection(first, horizon) == pytest.approx((expected["kaplan_meier_rate"], expected["kaplan_meier_se"]), abs=1e-4)
+    assert projection(first, horizon) == pytest.approx(
+        (expected["kaplan_meier_rate"], expected["kaplan_meier_se"]), abs=1e-4
+    )
 
 
 def projection(first: pl.DataFrame, horizon: datetime) -> tuple[float, float]:
@@ -301,13 +310,17 @@ def projection(first: pl.DataFrame, horizon: datetime) -> tuple[float, float]:
     until = pl.min_horizontal("closes_at", pl.lit(horizon))
     waited = (pl.coalesce(converted_at, until) - pl.col("entered_at")).dt.total_seconds()
     times = first.lazy().select("funnel", waited=waited, is_event=converted_at.is_not_null())
-    return kaplan_meier(times, by=["funnel"], at=14 * 86_400).select("projected_rate", "projected_error").collect().row(0)
+    return (
+        kaplan_meier(times, by=["funnel"], at=14 * 86_400).select("projected_rate", "projected_error").collect().row(0)
+    )
 
 
 def check_levels(expected: dict[str, Any]) -> None:
     """Units by deepest step are the steps of a funnel, summed from the bottom."""
     levels = enumerate(expected["users_at_level"], start=1)
-    units = pl.concat([pl.DataFrame({"level": [level], "unit": [pl.arange(0, users, eager=True)]}) for level, users in levels])
+    units = pl.concat(
+        [pl.DataFrame({"level": [level], "unit": [pl.arange(0, users, eager=True)]}) for level, users in levels]
+    )
     events = (
         units.lazy()
         .explode("unit")

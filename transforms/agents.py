@@ -25,13 +25,21 @@ BROWSERS = (
 )
 
 
-AGENT: dict[str, type[pl.DataType]] = {"agent_device": pl.String, "agent_browser": pl.String, "agent_is_bot": pl.Boolean}
+AGENT: dict[str, type[pl.DataType]] = {
+    "agent_device": pl.String,
+    "agent_browser": pl.String,
+    "agent_is_bot": pl.Boolean,
+}
 
 
 def agent_columns(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Add agent_device, agent_browser and agent_is_bot, null without a user agent; each distinct agent is read once."""
     lower = pl.col("value").str.to_lowercase()
-    read = {"agent_device": _device(lower), "agent_browser": _browser(lower), "agent_is_bot": lower.str.contains(ROBOTS)}
+    read = {
+        "agent_device": _device(lower),
+        "agent_browser": _browser(lower),
+        "agent_is_bot": lower.str.contains(ROBOTS),
+    }
     return rows.with_columns(agent=expr_per_distinct(pl.col("user_agent"), read, schema=AGENT)).unnest("agent")
 
 

@@ -32,7 +32,9 @@ SALESFORCE_ID = r"^(?:001|003|006|00Q|500)[A-Za-z0-9]{12}$"
 SALESFORCE_FIELDS = ("crm_contact_id", "crm_lead_id", "account_id", "record_id")
 SALESFORCE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
-ADDRESS = r"^(?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#@]*@)?(?<host>[^/?#:]+)[^/?#]*)?(?<path>[^?#]*)(?:\?(?<query>[^#]*))?"
+ADDRESS = (
+    r"^(?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#@]*@)?(?<host>[^/?#:]+)[^/?#]*)?(?<path>[^?#]*)(?:\?(?<query>[^#]*))?"
+)
 BARE_HOST = r"^([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})/"
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 CLICK_IDS = (
@@ -42,7 +44,25 @@ CLICK_IDS = (
 
 EXPONENTS = {
     **dict.fromkeys(
-        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
+        (
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ),
+        0,
     ),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
 }
@@ -108,7 +128,9 @@ def canonical_rows(mapped: pl.LazyFrame, *, rules: Rules) -> pl.LazyFrame:
 
 def _with_clock(rows: pl.LazyFrame) -> pl.LazyFrame:
     """The corrected time of each row, where it comes from, and the time the source itself declares."""
-    received, sent, created, declared = (pl.col(name) for name in ("received_at", "sent_at", "created_at", "occurred_at"))
+    received, sent, created, declared = (
+        pl.col(name) for name in ("received_at", "sent_at", "created_at", "occurred_at")
+    )
     corrected = pl.when(sent >= created).then(received - (sent - created))
     times = {"corrected": corrected, "declared": declared, "created_at": created, "received_at": received}
     first = pl.coalesce(pl.when(time.is_not_null()).then(pl.lit(name)) for name, time in times.items())
@@ -122,7 +144,10 @@ def _with_clock(rows: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(is_clamped=(pl.col("found_at") > received).fill_null(False))
         .with_columns(
             occurred_at=pl.when("is_clamped").then(received).otherwise("found_at"),
-            time_precision=pl.when(is_day).then(pl.lit("day")).when(pl.col("found_at").is_not_null()).then(pl.lit("instant")),
+            time_precision=pl.when(is_day)
+            .then(pl.lit("day"))
+            .when(pl.col("found_at").is_not_null())
+            .then(pl.lit("instant")),
         )
     )
 
@@ -132,7 +157,9 @@ def _with_clock(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 def _identifiers(rules: Rules) -> list[pl.Expr]:
     found = [_identifier(name, rules) for name in (*IDENTIFIERS, "account_id", "record_id")]
-    structured = [pl.when(_is_structured(name)).then(pl.lit(name)) for name in (*IDENTIFIERS, "record_id", "event_id", "event")]
+    structured = [
+        pl.when(_is_structured(name)).then(pl.lit(name)) for name in (*IDENTIFIERS, "record_id", "event_id", "event")
+    ]
     wrong = pl.coalesce(structured) if rules.has_typed_values else pl.lit(None, pl.String)
     return [*found, wrong.alias("structured")]
 
@@ -182,7 +209,11 @@ def e164(text: str, country: str) -> str | None:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:
         return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if phonenumbers.is_possible_number(number) else None
+    return (
+        phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        if phonenumbers.is_possible_number(number)
+        else None
+    )
 
 
 def salesforce_id(text: str) -> str:
@@ -205,7 +236,9 @@ def _with_address(rows: pl.LazyFrame) -> pl.LazyFrame:
     is_url = pl.col("url").is_not_null()
     address = expr_per_distinct(pl.coalesce("url", "path"), _address_parts(), schema=ADDRESS_PARTS)
     return (
-        rows.with_columns(address.alias("address"), _changed("path", _without_query), _changed("referrer", _without_secrets))
+        rows.with_columns(
+            address.alias("address"), _changed("path", _without_query), _changed("referrer", _without_secrets)
+        )
         .unnest("address")
         .with_columns(
             hostname=pl.coalesce(_clean_host(pl.col("hostname")), "address_host", pl.when(is_url).then("bare_host")),
@@ -216,7 +249,8 @@ def _with_address(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 ADDRESS_PARTS: dict[str, type[pl.DataType]] = dict.fromkeys(
-    ("address_host", "address_path", "bare_host", "bare_path", "click_id", *(f"query_{name}" for name in UTM)), pl.String
+    ("address_host", "address_path", "bare_host", "bare_path", "click_id", *(f"query_{name}" for name in UTM)),
+    pl.String,
 )
 
 
@@ -276,14 +310,19 @@ def _plain_fields(rules: Rules) -> list[pl.Expr]:
         pl.col("seq").is_not_null().alias("seq:given"),
         pl.coalesce(_truth("is_bot"), "agent_is_bot", pl.lit(False)).alias("is_bot"),
         pl.coalesce(_truth("is_internal"), internal, pl.lit(False)).alias("is_internal"),
-        *[(pl.col(name).is_not_null() & _truth(name).is_null()).alias(f"{name}:wrong") for name in ("is_bot", "is_internal")],
+        *[
+            (pl.col(name).is_not_null() & _truth(name).is_null()).alias(f"{name}:wrong")
+            for name in ("is_bot", "is_internal")
+        ],
         pl.coalesce(pl.col("device").str.strip_chars().str.to_lowercase(), "agent_device").alias("device"),
         pl.coalesce("browser", "agent_browser").alias("browser"),
     ]
 
 
 def _truth(name: str) -> pl.Expr:
-    return pl.col(name).str.strip_chars().str.to_lowercase().replace_strict(TRUTH, default=None, return_dtype=pl.Boolean)
+    return (
+        pl.col(name).str.strip_chars().str.to_lowercase().replace_strict(TRUTH, default=None, return_dtype=pl.Boolean)
+    )
 
 
 def _with_money(rows: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
@@ -310,7 +349,10 @@ def _minor_units(value: pl.Expr, currency: pl.Expr) -> pl.Expr:
     """Text of an amount in minor units; each distinct text is read once."""
     exponents = {f"by_{exponent}": exponent for exponent in sorted({2, *EXPONENTS.values()})}
     text = pl.col("value")
-    read = {name: pl.coalesce(_exact_minor(text, exponent), _rounded_minor(text, exponent)) for name, exponent in exponents.items()}
+    read = {
+        name: pl.coalesce(_exact_minor(text, exponent), _rounded_minor(text, exponent))
+        for name, exponent in exponents.items()
+    }
     amounts = expr_per_distinct(value, read, schema=dict.fromkeys(exponents, pl.Int64))
     exponent_of = currency.replace_strict(EXPONENTS, default=2, return_dtype=pl.Int64)
     return pl.coalesce(
@@ -322,7 +364,9 @@ def _exact_minor(value: pl.Expr, exponent: int) -> pl.Expr:
     """Decimal text in minor units, half a unit rounded away from zero; null for other text and for more than 15 digits."""
     pieces = value.str.extract_groups(DECIMAL)
     part = pieces.struct.field("part").fill_null("")
-    digits = pl.concat_str(pl.lit("0"), pieces.struct.field("whole"), part.str.pad_end(exponent, "0").str.head(exponent))
+    digits = pl.concat_str(
+        pl.lit("0"), pieces.struct.field("whole"), part.str.pad_end(exponent, "0").str.head(exponent)
+    )
     half = (part.str.slice(exponent, 1).cast(pl.Int64, strict=False) >= 5).fill_null(False)
     size = digits.cast(pl.Int64, strict=False) + half.cast(pl.Int64)
     signed = pl.when(pieces.struct.field("sign") == "-").then(-size).otherwise(size)
@@ -341,7 +385,9 @@ def _rounded_minor(value: pl.Expr, exponent: int) -> pl.Expr:
 def _verdict(rules: Rules) -> list[pl.Expr]:
     """Why a row cannot be used, the first reason that applies, and the field concerned."""
     is_event = pl.col("variant") > 0
-    unread = pl.coalesce(pl.when(pl.col(f"{name}:given") & pl.col(_read(name)).is_null()).then(pl.lit(name)) for name in DATED)
+    unread = pl.coalesce(
+        pl.when(pl.col(f"{name}:given") & pl.col(_read(name)).is_null()).then(pl.lit(name)) for name in DATED
+    )
     untimed = is_event & ~pl.any_horizontal(f"{name}:given" for name in TIME_FIELDS if name != "sent_at")
     latest = pl.lit(rules.complete_to, TIME) if rules.complete_to else pl.col("landed_at") + GRACE
     future = is_event & pl.col("received_at").is_null() & (pl.col("occurred_at") > latest)
@@ -359,7 +405,9 @@ def _verdict(rules: Rules) -> list[pl.Expr]:
         pl.when(untimed).then(pl.lit("occurred_at")),
         unread,
         pl.when(future).then(pl.lit("occurred_at")),
-        pl.when(_nobody(rules, is_event) & pl.col("structured").is_null()).then(pl.lit("record_id" if rules.is_record else "")),
+        pl.when(_nobody(rules, is_event) & pl.col("structured").is_null()).then(
+            pl.lit("record_id" if rules.is_record else "")
+        ),
         conflict,
     )
     return [reason.alias("reason"), pl.when(concerned != "").then(concerned).alias("field")]
@@ -425,6 +473,8 @@ def _sort_at(rules: Rules) -> pl.Expr:
 
 def _tie() -> pl.Expr:
     """Order among rows of one time and content: by receipt, then by where the time comes from."""
-    rank = pl.col("clock_source").replace_strict(CLOCK_SOURCES, range(len(CLOCK_SOURCES)), default=0, return_dtype=pl.Int64)
+    rank = pl.col("clock_source").replace_strict(
+        CLOCK_SOURCES, range(len(CLOCK_SOURCES)), default=0, return_dtype=pl.Int64
+    )
     received = pl.col("received_at").dt.timestamp("us") * 8 + rank * 2 + pl.col("is_clamped").cast(pl.Int64)
     return received.fill_null(LONGEST - 8 + rank)

@@ -11,7 +11,9 @@ def per_distinct(text: pl.Expr, function: Callable[[str], str | None]) -> pl.Exp
     return text.map_batches(_ByFunction(function), return_dtype=pl.String, is_elementwise=True)
 
 
-def expr_per_distinct(text: pl.Expr, derived: Mapping[str, pl.Expr], *, schema: Mapping[str, type[pl.DataType]]) -> pl.Expr:
+def expr_per_distinct(
+    text: pl.Expr, derived: Mapping[str, pl.Expr], *, schema: Mapping[str, type[pl.DataType]]
+) -> pl.Expr:
     """A struct of elementwise expressions over the column `value`, worked out once for each distinct text; nulls for null."""
     members = [derived[name].cast(dtype).alias(name) for name, dtype in schema.items()]
     return text.map_batches(_ByExpressions(members), return_dtype=pl.Struct(dict(schema)), is_elementwise=True)

@@ -152,9 +152,13 @@ def answer_groups(groups: pl.DataFrame, funnel: Funnel, *, horizon: datetime | N
     for breakdown in funnel.breakdowns:
         rows = groups.filter((pl.col("breakdown") == breakdown.label) & pl.any_horizontal("is_counted", "is_first"))
         counted = rows.filter("is_counted")["value"].unique()
-        for (_,), group in sorted(rows.filter(pl.col("value").is_in(counted.implode())).partition_by("value", as_dict=True).items()):
+        for (_,), group in sorted(
+            rows.filter(pl.col("value").is_in(counted.implode())).partition_by("value", as_dict=True).items()
+        ):
             values = group["value_parts"][0].to_list()
-            answer.append({"by": list(breakdown.by), "values": values, "steps": answer_steps(group, funnel, horizon=horizon)})
+            answer.append(
+                {"by": list(breakdown.by), "values": values, "steps": answer_steps(group, funnel, horizon=horizon)}
+            )
     return answer
 
 

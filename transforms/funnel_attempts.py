@@ -49,7 +49,9 @@ def all_attempts(stream: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:
 def scanned_walks(stream: pl.DataFrame, attempts: pl.DataFrame, funnel: Funnel) -> pl.Series:
     """Which of the walked attempts `attempt: all` counts: the next begins where the one before has ended."""
     rules, at = Rules.of(funnel), stream["at"]
-    done_at = attempts.select(pl.max_horizontal(at.gather(attempts[place]).alias(place) for place in place_columns(funnel)))
+    done_at = attempts.select(
+        pl.max_horizontal(at.gather(attempts[place]).alias(place) for place in place_columns(funnel))
+    )
     entries = pl.DataFrame(
         {
             "unit": attempts["unit"],
@@ -80,7 +82,14 @@ def following_turns(queue: pl.DataFrame) -> pl.Series:
     found = (
         queue.filter(pl.col("free_from").is_not_null())
         .sort("free_from")
-        .join_asof(openings.sort("at"), left_on="free_from", right_on="at", by="unit", strategy="forward", check_sortedness=False)
+        .join_asof(
+            openings.sort("at"),
+            left_on="free_from",
+            right_on="at",
+            by="unit",
+            strategy="forward",
+            check_sortedness=False,
+        )
         .select("turn", "opening")
     )
     next_turn = pl.when(pl.col("unit") == pl.col("unit").shift(-1)).then(pl.col("turn") + 1)
@@ -142,7 +151,9 @@ def between(places: list[int], first: int, after: int) -> list[int]:
 # ---------------------------------------------------------------- which attempts count, and their status
 
 
-def judged_attempts(stream: pl.DataFrame, funnel: Funnel, *, ends: pl.DataFrame | None, horizon: datetime | None) -> pl.DataFrame:
+def judged_attempts(
+    stream: pl.DataFrame, funnel: Funnel, *, ends: pl.DataFrame | None, horizon: datetime | None
+) -> pl.DataFrame:
     """The attempts that stand for their unit or day, or are counted, with flags and status.
 
     In:  a funnel stream with `row`; unit_id and closed_at, when something closes the window of a whole unit.
@@ -187,7 +198,9 @@ def flagged(attempts: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:
     falls_short = pl.col("bare") > pl.col("mandatory") if drops(funnel) and funnel.order != "any" else pl.lit(False)
     stays_alone = pl.col("stays") & ~falls_short
     is_new_day = (pl.col("unit") != pl.col("unit").shift()) | (pl.col("entry_day") != pl.col("entry_day").shift())
-    attempts = attempts.with_row_index("turn").with_columns(pl.col("unit").set_sorted(), unit_day=is_new_day.fill_null(True).cum_sum().set_sorted())
+    attempts = attempts.with_row_index("turn").with_columns(
+        pl.col("unit").set_sorted(), unit_day=is_new_day.fill_null(True).cum_sum().set_sorted()
+    )
     unit, day = winners(attempts, "unit", funnel), winners(attempts, "unit_day", funnel)
     marks = {
         "is_first": marked(attempts, unit["first"]),
@@ -209,7 +222,9 @@ def winners(attempts: pl.DataFrame, group: str, funnel: Funnel) -> pl.DataFrame:
     """
     room = sum(step.optional for step in funnel.steps) + 1
     turn = pl.col("turn").cast(pl.Int64)
-    score = (pl.col("mandatory").cast(pl.Int64) * room + pl.col("optional")) * ROOM_FOR_ROWS + (ROOM_FOR_ROWS - 1 - turn)
+    score = (pl.col("mandatory").cast(pl.Int64) * room + pl.col("optional")) * ROOM_FOR_ROWS + (
+        ROOM_FOR_ROWS - 1 - turn
+    )
     found = attempts.group_by(group).agg(
         first=(pl.col("order").cast(pl.Int64) * ROOM_FOR_ROWS + turn).min() % ROOM_FOR_ROWS,
         best=pl.when("stays").then(score).max(),

@@ -32,7 +32,9 @@ def needs_search(stream: pl.DataFrame, funnel: Funnel) -> pl.Series:
     seen = stream.select("unit", overlap=overlaps(funnel), shared=shared.fill_null(False))
     if not seen.select(pl.any_horizontal(pl.col("overlap", "shared").any())).item():
         return pl.repeat(False, stream.height, eager=True)
-    overlap, shared_unit = (pl.col(name).any().over("unit") if seen[name].any() else pl.lit(False) for name in ("overlap", "shared"))
+    overlap, shared_unit = (
+        pl.col(name).any().over("unit") if seen[name].any() else pl.lit(False) for name in ("overlap", "shared")
+    )
     return seen.with_columns(hard=leaves_choice(funnel, overlap, shared_unit))["hard"]
 
 
@@ -106,7 +108,11 @@ def end_or_limit(at: pl.Series, anchors: pl.DataFrame, places: dict[str, pl.Seri
     instants = pl.DataFrame([at.gather(places[name]).alias(name) for name in needed])
     is_finished = pl.all_horizontal(pl.col(needed).is_not_null())
     done_at = pl.max_horizontal(needed)
-    return instants.with_columns(anchors["limit"]).select(pl.when(is_finished).then(done_at - 1).otherwise("limit")).to_series()
+    return (
+        instants.with_columns(anchors["limit"])
+        .select(pl.when(is_finished).then(done_at - 1).otherwise("limit"))
+        .to_series()
+    )
 
 
 def comes_by(lanes: pl.DataFrame, anchors: pl.DataFrame, rows: pl.Series, until: pl.Series) -> pl.Series:
@@ -118,7 +124,9 @@ def comes_by(lanes: pl.DataFrame, anchors: pl.DataFrame, rows: pl.Series, until:
 def in_lanes(stream: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:
     """The stream by lane (the events of a unit that may share a chain), with the first row of each instant and the next."""
     if funnel.hold_constant:
-        named = stream.with_columns(lane=pl.concat_str(pl.col("unit"), "hold", separator="\x1f").cast(pl.Categorical).to_physical())
+        named = stream.with_columns(
+            lane=pl.concat_str(pl.col("unit"), "hold", separator="\x1f").cast(pl.Categorical).to_physical()
+        )
         lanes = named.sort("lane", "row").with_columns(lane=pl.col("lane").rle_id())
     else:
         lanes = stream.with_columns(lane=pl.col("unit"))
@@ -193,7 +201,9 @@ def any_places(lanes: pl.DataFrame, anchors: pl.DataFrame, funnel: Funnel) -> di
     for name, place in zip(step_columns(funnel), place_columns(funnel), strict=True):
         serves = lanes[name].gather(anchors["local"])
         found = walking.with_columns(found=next_rows(lanes, name, begins))
-        found = found.with_columns(found=pl.when(serves).then("here").otherwise("found")).filter(pl.col("found").is_not_null())
+        found = found.with_columns(found=pl.when(serves).then("here").otherwise("found")).filter(
+            pl.col("found").is_not_null()
+        )
         found = found.filter(fits(lanes, found, funnel))
         empty = pl.repeat(None, anchors.height, dtype=ROW, eager=True)
         places[place] = empty.scatter(found["number"], found["found"])

@@ -21,7 +21,16 @@ PropertyOf = Callable[[str], pl.Expr]
 
 def columns_needed(funnel: Funnel) -> set[str]:
     """The columns of core.events that the funnel's kernel must be given; other properties need `properties`."""
-    wanted = {"customer_id", UNIT_COLUMNS[funnel.unit], "occurred_at", "seq", "source", "event_id", "event", "is_counted"}
+    wanted = {
+        "customer_id",
+        UNIT_COLUMNS[funnel.unit],
+        "occurred_at",
+        "seq",
+        "source",
+        "event_id",
+        "event",
+        "is_counted",
+    }
     for name in asked_properties(funnel):
         owner, base = owned_property(name)
         wanted.add(base if base in CORE_EVENTS.schema else "properties")
@@ -137,7 +146,9 @@ def with_last_set(events: pl.LazyFrame, name: str, owner: str, base: str) -> pl.
         .select(owner, "occurred_at", name)
         .sort("occurred_at")
     )
-    return events.sort("occurred_at").join_asof(settings, on="occurred_at", by=owner, strategy="backward", check_sortedness=False)
+    return events.sort("occurred_at").join_asof(
+        settings, on="occurred_at", by=owner, strategy="backward", check_sortedness=False
+    )
 
 
 def last_events(events: pl.LazyFrame, funnel: Funnel, *, horizon: datetime | None) -> pl.DataFrame:
@@ -169,7 +180,9 @@ def served_columns(reach: pl.LazyFrame, funnel: Funnel, split: Breakdown | None)
     ]
     held = [text(name) for name in funnel.hold_constant]
     hold = pl.concat_str(held, separator=PART_SEPARATOR) if held else pl.lit("")
-    parts = [] if split is None else [pl.concat_list([text(name).fill_null(NOT_KNOWN) for name in split.by]).alias("parts")]
+    parts = (
+        [] if split is None else [pl.concat_list([text(name).fill_null(NOT_KNOWN) for name in split.by]).alias("parts")]
+    )
     unit: list[pl.Expr] = [pl.col("unit_id").cast(pl.String)]
     if split is not None and split.as_of == "all_events":
         unit += [text(name).fill_null(NOT_KNOWN) for name in split.by]
@@ -219,7 +232,9 @@ def split_by_step(stream: pl.DataFrame, step: str) -> pl.DataFrame:
     """Each unit once per value of its events that may serve a step; there the step is held to that value."""
     key = pl.col("parts").list.join(PART_SEPARATOR)
     keyed = stream.with_columns(key=key)
-    values = keyed.filter(step).select("unit_text", held_parts="parts", held_key="key").unique(["unit_text", "held_key"])
+    values = (
+        keyed.filter(step).select("unit_text", held_parts="parts", held_key="key").unique(["unit_text", "held_key"])
+    )
     return (
         keyed.join(values, on="unit_text")
         .with_columns(pl.col(step) & (pl.col("key") == pl.col("held_key")))

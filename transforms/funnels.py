@@ -140,7 +140,9 @@ def by_unit_id(stream: pl.DataFrame, attempts: pl.DataFrame) -> pl.DataFrame:
 def described(stream: pl.DataFrame, attempts: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:
     """The attempts with the times and keys of the events that serve their steps."""
     places = place_columns(funnel)
-    entries = stream.select("customer_id", "at", "source", "event_id", "^parts$").select(pl.all().gather(attempts["entry"]))
+    entries = stream.select("customer_id", "at", "source", "event_id", "^parts$").select(
+        pl.all().gather(attempts["entry"])
+    )
     serving = row_by_row(attempts.select(places))
     served = {
         name: in_rows(column.gather(serving), len(places))
@@ -151,7 +153,8 @@ def described(stream: pl.DataFrame, attempts: pl.DataFrame, funnel: Funnel) -> p
         }.items()
     }
     deepest = pl.max_horizontal(
-        pl.when(pl.col(place).is_not_null()).then(pl.lit(number, dtype=ROW)) for number, place in enumerate(places, start=1)
+        pl.when(pl.col(place).is_not_null()).then(pl.lit(number, dtype=ROW))
+        for number, place in enumerate(places, start=1)
     )
     return attempts.select(
         "unit_id", "entry_day", "status", *FLAGS,
@@ -171,7 +174,9 @@ def row_by_row(frame: pl.DataFrame) -> pl.Series:
     """The values of a frame of one type, one row after the other."""
     height, width = frame.shape
     turn = pl.int_range(height * width, dtype=pl.Int64, eager=True)
-    return pl.concat([frame[name].alias("value") for name in frame.columns]).gather((turn % width) * height + turn // width)
+    return pl.concat([frame[name].alias("value") for name in frame.columns]).gather(
+        (turn % width) * height + turn // width
+    )
 
 
 def in_rows(values: pl.Series, width: int) -> pl.Series:
@@ -196,7 +201,9 @@ def entry_values(
     return found.select("unit_id", "source", "event_id", parts=parts).collect()
 
 
-def touch_values(events: pl.LazyFrame, funnel: Funnel, breakdown: Breakdown, *, horizon: datetime | None) -> pl.DataFrame:
+def touch_values(
+    events: pl.LazyFrame, funnel: Funnel, breakdown: Breakdown, *, horizon: datetime | None
+) -> pl.DataFrame:
     """unit_id, parts: the properties on each unit's first or last event that serves a step and has any of them."""
     stream = funnel_stream(events, funnel, horizon=horizon, split=breakdown)
     is_set = pl.col("parts").list.eval(pl.element() != NOT_KNOWN).list.any()
@@ -208,4 +215,6 @@ def touch_values(events: pl.LazyFrame, funnel: Funnel, breakdown: Breakdown, *, 
 def with_keys(events: pl.LazyFrame) -> pl.LazyFrame:
     """Events with the columns of their key, null where the source gives none."""
     names = events.collect_schema().names()
-    return events.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in ("source", "event_id") if name not in names)
+    return events.with_columns(
+        pl.lit(None, dtype=pl.String).alias(name) for name in ("source", "event_id") if name not in names
+    )

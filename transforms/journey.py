@@ -94,8 +94,12 @@ class Identity(Entry):
 
     strong: Names = ("user_id", "crm_contact_id", "crm_lead_id")
     weak: Names = ("email", "phone", *VISITOR_NAMESPACES)
-    country: str = Field("US", pattern="^[A-Z]{2}$", description="Country of phone numbers without a prefix (ISO 3166).")
-    junk: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="More junk values, by namespace or 'all'.")
+    country: str = Field(
+        "US", pattern="^[A-Z]{2}$", description="Country of phone numbers without a prefix (ISO 3166)."
+    )
+    junk: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="More junk values, by namespace or 'all'."
+    )
     valid: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="Values that are not junk after all.")
     people_per_contact: int = Field(5, ge=1, description="An e-mail or phone tied to more people stitches nobody.")
     visitors_per_identifier: int = Field(20, ge=1, description="Visitors beyond this number join nobody.")
@@ -143,7 +147,9 @@ class When(Entry):
     event: Names = ()
     path: Names = Field((), description="Globs on the page's path.")
     hostname: Names = ()
-    channel: Names = Field((), description="How the customer came with this very event (not what follows in the session).")
+    channel: Names = Field(
+        (), description="How the customer came with this very event (not what follows in the session)."
+    )
     object: Names = ()
     state: Names = ()
     status: Literal["prospect", "customer"] | None = Field(
@@ -153,7 +159,19 @@ class When(Entry):
 
     @model_validator(mode="after")
     def _asks_something(self) -> "When":
-        if not any((self.source, self.event, self.path, self.hostname, self.channel, self.object, self.state, self.status, self.where)):
+        if not any(
+            (
+                self.source,
+                self.event,
+                self.path,
+                self.hostname,
+                self.channel,
+                self.object,
+                self.state,
+                self.status,
+                self.where,
+            )
+        ):
             raise ValueError("a rule's `when` is empty: it would match every event; name an event, path, channel, …")
         return self
 
@@ -277,7 +295,9 @@ def parse_instant(value: Any) -> Any:
         try:
             return date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
         except ValueError as error:
-            raise ValueError(f"expected a date (2026-01-31) or an instant (2026-01-31T09:00:00Z), found {value!r}") from error
+            raise ValueError(
+                f"expected a date (2026-01-31) or an instant (2026-01-31T09:00:00Z), found {value!r}"
+            ) from error
     return value
 
 
@@ -318,7 +338,9 @@ class Funnel(Entry):
         if first.optional:
             raise ValueError(f"funnel '{self.name}': step 1 cannot be optional")
         if self.compat is not None:
-            raise ValueError(f"funnel '{self.name}': `compat: {self.compat}` is not built yet; leave it out and set the switches one by one")
+            raise ValueError(
+                f"funnel '{self.name}': `compat: {self.compat}` is not built yet; leave it out and set the switches one by one"
+            )
         if self.order == "any" and any(step.optional or step.within is not None for step in self.steps):
             raise ValueError(f"funnel '{self.name}': with `order: any` no step is optional and none has `within`")
         count = len(self.steps)
@@ -399,7 +421,9 @@ class Kpi(Entry):
     """A figure with a target."""
 
     stage: str
-    metric: Literal["stage_conversion", "stage_reach", "lead_conversion", "visitor_conversion", "bounce_rate", "repeat_rate"]
+    metric: Literal[
+        "stage_conversion", "stage_reach", "lead_conversion", "visitor_conversion", "bounce_rate", "repeat_rate"
+    ]
     target: float | None = None
     owner: str = ""
 
@@ -484,7 +508,9 @@ class Journey(Entry):
             return own
         near = get_close_matches(name, self.stage_names, 1)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
-        raise ValueError(f"{user} uses the stage '{name}', but the journey only has: {', '.join(self.stage_names) or 'none'}{hint}")
+        raise ValueError(
+            f"{user} uses the stage '{name}', but the journey only has: {', '.join(self.stage_names) or 'none'}{hint}"
+        )
 
 
 def own_stage_name(name: str, names: Sequence[str]) -> str | None:

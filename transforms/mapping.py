@@ -57,7 +57,9 @@ class FieldSpec(Entry):
     value: Scalar | None = Field(None, description="A constant.")
     template: str | None = Field(None, description="Text with {column} in it; null when one of the columns is.")
     lookup: str | None = Field(None, description="Name of a lookup file of this source.")
-    key: Annotated["FieldSpec | None", BeforeValidator(as_spec)] = Field(None, description="With lookup: what is looked up.")
+    key: Annotated["FieldSpec | None", BeforeValidator(as_spec)] = Field(
+        None, description="With lookup: what is looked up."
+    )
     get: str | None = Field(None, description="With lookup: the column to take.")
     first: Annotated[tuple["Spec", ...], Field(description="The first of several that is not null.")] = ()
     map: Annotated[dict[str, Scalar] | None, BeforeValidator(text_keys)] = Field(
@@ -74,18 +76,30 @@ class FieldSpec(Entry):
 
     @model_validator(mode="after")
     def _one_origin(self) -> "FieldSpec":
-        origins = {"from": self.from_, "value": self.value, "template": self.template, "lookup": self.lookup, "first": self.first}
+        origins = {
+            "from": self.from_,
+            "value": self.value,
+            "template": self.template,
+            "lookup": self.lookup,
+            "first": self.first,
+        }
         given = [name for name, origin in origins.items() if origin not in (None, ())]
         if len(given) != 1:
-            raise ValueError(f"a field takes exactly one of {', '.join(origins)}; found {', '.join(given) or 'none of them'}")
+            raise ValueError(
+                f"a field takes exactly one of {', '.join(origins)}; found {', '.join(given) or 'none of them'}"
+            )
         if self.lookup is not None and (self.key is None or self.get is None):
-            raise ValueError(f"lookup '{self.lookup}' needs `key` (a column of the row) and `get` (a column of the lookup file)")
+            raise ValueError(
+                f"lookup '{self.lookup}' needs `key` (a column of the row) and `get` (a column of the lookup file)"
+            )
         if self.lookup is None and (self.key is not None or self.get is not None):
             raise ValueError("`key` and `get` go with `lookup`")
         if self.template is not None:
             _template_columns(self.template)
         if self.format is not None and self.format not in FORMATS and "%" not in self.format:
-            raise ValueError(f"unknown time format '{self.format}'; use {', '.join(FORMATS)} or a pattern such as %d.%m.%Y %H:%M")
+            raise ValueError(
+                f"unknown time format '{self.format}'; use {', '.join(FORMATS)} or a pattern such as %d.%m.%Y %H:%M"
+            )
         return self
 
 
@@ -100,7 +114,9 @@ def checked_fields(value: Any) -> Any:
         if name not in FIELDS:
             near = get_close_matches(str(name), FIELDS, 1)
             hint = f" (did you mean '{near[0]}'?)" if near else ""
-            raise ValueError(f"unknown field '{name}'{hint}; put it under `properties`, or use one of: {', '.join(FIELDS)}")
+            raise ValueError(
+                f"unknown field '{name}'{hint}; put it under `properties`, or use one of: {', '.join(FIELDS)}"
+            )
     return value
 
 
@@ -164,7 +180,9 @@ class Source(Entry):
     kind: Literal["web", "crm"] = "web"
     delimiter: str = Field(",", description="csv: any one character, or `whitespace`.")
     columns: Names = Field((), description="Names of the columns, for files without a header.")
-    time_zone: str | None = Field(None, description="Zone of times that carry none (UTC); of bare dates (the journey's).")
+    time_zone: str | None = Field(
+        None, description="Zone of times that carry none (UTC); of bare dates (the journey's)."
+    )
     record: Record | None = None
     lookups: dict[str, Lookup] = Field(default_factory=dict)
     fields: Fields = Field(default_factory=dict)
@@ -186,7 +204,9 @@ class Source(Entry):
     def _inside_landing(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for pattern in value:
             if pattern.startswith(("/", "~")) or ".." in pattern.split("/"):
-                raise ValueError(f"'{pattern}' leaves the landing folder; give a pattern below it, such as web/**/*.ndjson*")
+                raise ValueError(
+                    f"'{pattern}' leaves the landing folder; give a pattern below it, such as web/**/*.ndjson*"
+                )
         return value
 
     @model_validator(mode="after")
@@ -450,7 +470,11 @@ def _row_fields(source: Source) -> dict[str, FieldSpec]:
 
 def _has_time(fields: Mapping[str, FieldSpec]) -> pl.Expr:
     """True where the event's own time is given (its declared time, when the mapping names one)."""
-    given = ["occurred_at"] if "occurred_at" in fields else [name for name in ("created_at", "received_at") if name in fields]
+    given = (
+        ["occurred_at"]
+        if "occurred_at" in fields
+        else [name for name in ("created_at", "received_at") if name in fields]
+    )
     return pl.any_horizontal([pl.col(f"{name}:given") for name in given]) if given else pl.lit(False)
 
 
@@ -534,7 +558,9 @@ def _properties(source: Source, lookups: Lookups) -> pl.Expr:
     if source.properties == "*":
         return _object_or_null(pl.col("json:*")).alias("properties")
     if isinstance(source.properties, dict):
-        return json_object({name: json_text(spec_text(spec, lookups)) for name, spec in source.properties.items()}).alias("properties")
+        return json_object(
+            {name: json_text(spec_text(spec, lookups)) for name, spec in source.properties.items()}
+        ).alias("properties")
     return json_object({name: pl.col(f"json:{name}") for name in source.properties}).alias("properties")
 
 
@@ -558,7 +584,9 @@ def _object_or_null(text: pl.Expr) -> pl.Expr:
 
 def json_object(members: Mapping[str, pl.Expr]) -> pl.Expr:
     """The text of a JSON object with the members that are not null; null when there is none."""
-    pieces = [pl.concat_str(pl.lit(f"{json.dumps(name, ensure_ascii=False)}:"), value) for name, value in members.items()]
+    pieces = [
+        pl.concat_str(pl.lit(f"{json.dumps(name, ensure_ascii=False)}:"), value) for name, value in members.items()
+    ]
     if not pieces:
         return pl.lit(None, pl.String)
     inner = pl.concat_str(pieces, separator=",", ignore_nulls=True)

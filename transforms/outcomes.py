@@ -118,7 +118,9 @@ def settle(rows: pl.DataFrame, held: pl.DataFrame, *, source: Source) -> Settlem
     good = rows.filter(pl.col("row_key").is_not_null())
     contested = pl.concat([good.filter(pl.col("row_key").is_duplicated())["row_key"], held["row_key"]]).unique()
     if contested.is_empty():
-        return Settlement(rows.with_columns(_verdict_outcome(pl.lit("loaded"))), rows.select("row_key", "content").clear())
+        return Settlement(
+            rows.with_columns(_verdict_outcome(pl.lit("loaded"))), rows.select("row_key", "content").clear()
+        )
     new = good.filter(pl.col("row_key").is_in(contested.implode())).select(*CONTENDER, "file", "row")
     old = held.select(*CONTENDER, file=pl.lit(None, new.schema["file"]), row=pl.lit(None, pl.Int64))
     order = [*CONTENDER, "file", "row"]
@@ -127,7 +129,10 @@ def settle(rows: pl.DataFrame, held: pl.DataFrame, *, source: Source) -> Settlem
     ).select("row_key", winner="content", winner_file="file", winner_row="row")
     ranked = rows.join(winners, on="row_key", how="left", maintain_order="left")
     outcome = (
-        pl.when(pl.col("winner").is_null() | ((pl.col("file") == pl.col("winner_file")) & (pl.col("row") == pl.col("winner_row"))))
+        pl.when(
+            pl.col("winner").is_null()
+            | ((pl.col("file") == pl.col("winner_file")) & (pl.col("row") == pl.col("winner_row")))
+        )
         .then(pl.lit("loaded"))
         .when(pl.col("content") == pl.col("winner"))
         .then(pl.lit("duplicate"))
@@ -143,7 +148,9 @@ def settle(rows: pl.DataFrame, held: pl.DataFrame, *, source: Source) -> Settlem
 def _verdict_outcome(outcome: pl.Expr) -> pl.Expr:
     blank = pl.col("reason") == "blank"
     bad = pl.col("reason").is_not_null()
-    return pl.when(blank).then(pl.lit("blank")).when(bad).then(pl.lit("quarantined")).otherwise(outcome).alias("outcome")
+    return (
+        pl.when(blank).then(pl.lit("blank")).when(bad).then(pl.lit("quarantined")).otherwise(outcome).alias("outcome")
+    )
 
 
 def events_of(canonical: pl.DataFrame, loaded: pl.DataFrame, *, source: Source) -> pl.DataFrame:

@@ -83,8 +83,14 @@ class _IsoTimes:
         self.others = [
             pl.col("text").str.to_datetime("%+", strict=False, time_unit="us").dt.convert_time_zone("UTC"),
             local(pl.col("text").str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us"), zone),
-            *(pl.col("clean").str.to_datetime(pattern, strict=False, time_unit="us").dt.convert_time_zone("UTC") for pattern in ZONED_PATTERNS),
-            *(local(pl.col("clean").str.to_datetime(pattern, strict=False, time_unit="us"), zone) for pattern in LOCAL_PATTERNS),
+            *(
+                pl.col("clean").str.to_datetime(pattern, strict=False, time_unit="us").dt.convert_time_zone("UTC")
+                for pattern in ZONED_PATTERNS
+            ),
+            *(
+                local(pl.col("clean").str.to_datetime(pattern, strict=False, time_unit="us"), zone)
+                for pattern in LOCAL_PATTERNS
+            ),
             *(midnight(pl.col("text").str.to_date(pattern, strict=False), date_zone) for pattern in DATE_PATTERNS),
         ]
 
@@ -94,7 +100,9 @@ class _IsoTimes:
         for attempt in self.others:
             if left.is_empty():
                 break
-            tried = texts.gather(left).to_frame("text").with_columns(clean=_clean()).select(attempt.alias("found"))["found"]
+            tried = (
+                texts.gather(left).to_frame("text").with_columns(clean=_clean()).select(attempt.alias("found"))["found"]
+            )
             found = found.scatter(left, tried)
             left = left.filter(tried.is_null())
         return found.to_frame("found").select(_plausible(pl.col("found")).alias(texts.name)).to_series()

@@ -124,7 +124,9 @@ class LocalEngine:
         for funnel in funnels:
             horizon = horizons[funnel.name]
             entrants = funnel_entrants(read, funnel, horizon=horizon, session_timeout=timeout).collect()
-            groups = funnel_entrant_groups(read, entrants.lazy(), funnel, horizon=horizon, session_timeout=timeout).collect()
+            groups = funnel_entrant_groups(
+                read, entrants.lazy(), funnel, horizon=horizon, session_timeout=timeout
+            ).collect()
             for name, frame in zip(FUNNEL_TABLES, (entrants, groups), strict=True):
                 counts[name] += insert(connection, TABLES[name], frame)
 

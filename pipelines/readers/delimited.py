@@ -68,7 +68,9 @@ def _split_header(records: pl.DataFrame) -> tuple[list[str] | None, pl.DataFrame
     if place is None:
         return None, records
     if records["problem"][place] is not None:
-        raise UnreadableFile(f"line {place + 1}: the header cannot be read ({records['problem'][place]}); save the file as UTF-8 text")
+        raise UnreadableFile(
+            f"line {place + 1}: the header cannot be read ({records['problem'][place]}); save the file as UTF-8 text"
+        )
     header = [name.strip() for name in records["fields"][place]]
     return header, pl.concat([records.head(place), records.slice(place + 1)])
 
@@ -92,7 +94,9 @@ def split_records(lines: pl.DataFrame, delimiter: str, *, is_last: bool) -> tupl
     quoted = plain.filter(pl.col("text").str.contains('"', literal=True))["place"]
     if quoted.is_empty():
         return plain.select(list(RECORD)), None
-    found, swallowed, open_from = _quoted_records(lines["text"].to_list(), lines["problem"].to_list(), quoted.to_list(), delimiter, is_last=is_last)
+    found, swallowed, open_from = _quoted_records(
+        lines["text"].to_list(), lines["problem"].to_list(), quoted.to_list(), delimiter, is_last=is_last
+    )
     special = pl.DataFrame(found, schema={"place": pl.UInt32, **RECORD}, orient="row")
     kept = plain.filter(~pl.col("place").is_in([*special["place"], *swallowed]))
     if open_from is not None:
@@ -155,7 +159,11 @@ def _rows(records: pl.DataFrame, header: list[str], wanted: Wanted, seen: int) -
     fragments = [_fragment(columns.get(name, none)).alias(f"json:{name}") for name in wanted.fragments]
     rest = []
     if wanted.rest:
-        kept = {name: column for name, column in columns.items() if name not in wanted.left_out and name.lower() not in PERSONAL}
+        kept = {
+            name: column
+            for name, column in columns.items()
+            if name not in wanted.left_out and name.lower() not in PERSONAL
+        }
         rest = [json_object({name: _fragment(column) for name, column in kept.items()}).alias("json:*")]
     row = pl.int_range(seen + 1, seen + 1 + pl.len(), dtype=pl.Int64)
     return judged.select(row.alias("row"), "text", "problem", *texts, *fragments, *rest)

@@ -37,7 +37,9 @@ def refuse_other_formats(lines: pl.DataFrame) -> None:
     if not first or sum(_is_object(line) for line in sample) * 2 >= len(sample):
         return
     if first[0] == "[" or first[0].startswith("[{"):
-        raise UnreadableFile("line 1: it is one JSON list; expected one JSON object a line (NDJSON), without the brackets")
+        raise UnreadableFile(
+            "line 1: it is one JSON list; expected one JSON object a line (NDJSON), without the brackets"
+        )
     if first[0] == "{":
         raise UnreadableFile("line 1: a JSON object spread over lines; expected one JSON object a line (NDJSON)")
     if len(first) == 2 and not any(line.startswith("{") for line in first):
@@ -77,7 +79,9 @@ def extract(rows: pl.DataFrame, wanted: Wanted, connection: Connection) -> pl.Da
     for path in wanted.fragments:
         complete = _without(complete, f"json:{path}", patch_of(path, wanted.left_out), connection)
     bad = pl.col("problem").is_null() & ~pl.col("is_object")
-    complete = complete.with_columns(problem=pl.when(bad).then(pl.lit("parse_error")).otherwise("problem")).drop("is_object")
+    complete = complete.with_columns(problem=pl.when(bad).then(pl.lit("parse_error")).otherwise("problem")).drop(
+        "is_object"
+    )
     if wanted.rest:
         whole = pl.when(pl.col("problem").is_null()).then("text").alias("json:*")
         patch = nested({path: None for path in wanted.left_out})
@@ -168,7 +172,9 @@ def _without(rows: pl.DataFrame, column: str, patch: dict[str, Any], connection:
     if not patch:
         return rows
     keys = [json.dumps(key, ensure_ascii=False) for key in sorted(_leaves(patch))]
-    concerned = pl.col(column).str.contains_any(keys).fill_null(False) & pl.col(column).str.starts_with("{").fill_null(False)
+    concerned = pl.col(column).str.contains_any(keys).fill_null(False) & pl.col(column).str.starts_with("{").fill_null(
+        False
+    )
     index = rows.select(concerned).to_series().arg_true()
     if index.is_empty():
         return rows

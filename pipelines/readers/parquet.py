@@ -58,7 +58,9 @@ def _file(path: Path) -> Iterator[pq.ParquetFile]:
             with pq.ParquetFile(path, memory_map=True) as file:
                 yield file
     except (pa.ArrowException, OSError, EOFError) as error:
-        raise UnreadableFile(f"not a complete Parquet file ({str(error).splitlines()[0]}); deliver it again, under a new name") from error
+        raise UnreadableFile(
+            f"not a complete Parquet file ({str(error).splitlines()[0]}); deliver it again, under a new name"
+        ) from error
 
 
 def _rows(frame: pl.DataFrame, wanted: Wanted, seen: int) -> pl.DataFrame:
@@ -69,7 +71,10 @@ def _rows(frame: pl.DataFrame, wanted: Wanted, seen: int) -> pl.DataFrame:
         columns.append(json_object({name: _json(frame, name) for name in rest}).alias("json:*"))
     none = pl.lit(None, pl.String)
     return frame.select(
-        pl.int_range(seen + 1, seen + 1 + pl.len(), dtype=pl.Int64).alias("row"), none.alias("text"), none.alias("problem"), *columns
+        pl.int_range(seen + 1, seen + 1 + pl.len(), dtype=pl.Int64).alias("row"),
+        none.alias("text"),
+        none.alias("problem"),
+        *columns,
     )
 
 

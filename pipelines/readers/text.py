@@ -39,7 +39,9 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     ending = path.suffix.lower()
     try:
         if ending in COMPRESSIONS and path.stat().st_size == 0:
-            raise UnreadableFile(f"empty, but its name ends in {ending}; a compressed file is never empty: deliver it again")
+            raise UnreadableFile(
+                f"empty, but its name ends in {ending}; a compressed file is never empty: deliver it again"
+            )
         with _stream(path, ending) as stream:
             yield stream
     except (EOFError, OSError, zlib.error, pa.ArrowException) as error:

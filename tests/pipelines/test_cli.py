@@ -98,7 +98,13 @@ def web_lines(customers: Sequence[int]) -> list[str]:
 def order_lines(customers: Sequence[int]) -> list[str]:
     header = "order_no,ordered_at,customer_no,mail,total,shipping"
     ordered = [customer for customer in customers if customer % 6 == 2]
-    return [header, *(f"o{one},{START + timedelta(hours=5 * one, minutes=9)},c{one},{one}@mail.example,{one}.50,post" for one in ordered)]
+    return [
+        header,
+        *(
+            f"o{one},{START + timedelta(hours=5 * one, minutes=9)},c{one},{one}@mail.example,{one}.50,post"
+            for one in ordered
+        ),
+    ]
 
 
 def workspace(folder: Path, *, configuration: str = CONFIGURATION) -> Workspace:
@@ -121,7 +127,10 @@ def bytes_below(folder: Path) -> dict[str, bytes]:
 
 def contents(place: Workspace) -> dict[str, list[tuple[Any, ...]]]:
     """The rows of every table and view that holds no time of the run."""
-    _, names = answers.sql(place, "SELECT schema || '.' || name FROM (SHOW ALL TABLES) WHERE schema IN ('raw', 'core', 'mart') ORDER BY ALL")
+    _, names = answers.sql(
+        place,
+        "SELECT schema || '.' || name FROM (SHOW ALL TABLES) WHERE schema IN ('raw', 'core', 'mart') ORDER BY ALL",
+    )
     return {name: answers.sql(place, f"FROM {name} ORDER BY ALL")[1] for (name,) in names}
 
 
@@ -157,7 +166,10 @@ def test_a_wrong_configuration_ends_with_2_and_names_file_line_and_what_is_allow
     told = journeys("run", "-w", place.root)
 
     assert told.status == 2
-    assert f"{place.journey_file}, line 3: sessions: unknown key 'timeot' (did you mean 'timeout'?); allowed: timeout, " in told.err
+    assert (
+        f"{place.journey_file}, line 3: sessions: unknown key 'timeot' (did you mean 'timeout'?); allowed: timeout, "
+        in told.err
+    )
     assert not (place.root / "warehouse").exists()
 
 
@@ -240,7 +252,11 @@ def test_check_tells_missing_columns_quarantine_and_unmapped_events_and_writes_n
     place = workspace(tmp_path / "shop")
     played = '{"messageId": "x3", "type": "track", "event": "Video Played", "anonymousId": "a1", "timestamp": "2026-01-06T00:00:00Z"}'
     land(place, "web/one.ndjson", [*web_lines([1]), WITHOUT_IDENTITY, WITHOUT_TIME, played])
-    land(place, "shop/orders.csv", ["order_no,ordered_at,customer_no,total,shipping", "o1,2026-01-06 10:00:00,c1,12.50,post"])
+    land(
+        place,
+        "shop/orders.csv",
+        ["order_no,ordered_at,customer_no,total,shipping", "o1,2026-01-06 10:00:00,c1,12.50,post"],
+    )
     before = bytes_below(place.root)
 
     told = journeys("check", "-w", place.root)
@@ -296,7 +312,10 @@ def test_status_answers_json(shop: Workspace) -> None:
     state = journeys("status", "-w", shop.root, "--json").answer
 
     assert state["run"]["status"] == "ok"
-    assert {(row["reason"], row["rows"]) for row in state["quarantine"]} == {("missing_identity", 1), ("missing_time", 1)}
+    assert {(row["reason"], row["rows"]) for row in state["quarantine"]} == {
+        ("missing_identity", 1),
+        ("missing_time", 1),
+    }
     assert all(row["rows_in"] == row["loaded"] + row["quarantined"] for row in state["sources"])
 
 
@@ -373,7 +392,10 @@ def test_an_empty_landing_folder_ends_with_1_and_names_the_patterns(tmp_path: Pa
     told = journeys("run", "-w", place.root)
 
     assert told.status == 1
-    assert f"error: no file under {place.landing} matches sources.web.files web/**/*.ndjson*; sources.orders.files" in told.err
+    assert (
+        f"error: no file under {place.landing} matches sources.web.files web/**/*.ndjson*; sources.orders.files"
+        in told.err
+    )
     assert not place.published.exists()
 
 
@@ -424,7 +446,9 @@ def test_a_question_before_the_first_night_ends_with_1_and_says_what_to_do(comma
 
 
 def test_sql_answers_json_as_an_array_of_objects(shop: Workspace) -> None:
-    query = "SELECT step_number, step_name, step_rate FROM mart.funnel_steps WHERE funnel = 'checkout' ORDER BY 1 LIMIT 2"
+    query = (
+        "SELECT step_number, step_name, step_rate FROM mart.funnel_steps WHERE funnel = 'checkout' ORDER BY 1 LIMIT 2"
+    )
 
     told = journeys("sql", "--json", query, "-w", shop.root)
 
@@ -494,7 +518,17 @@ def test_a_funnel_by_name_equals_the_mart(shop: Workspace) -> None:
 
 def test_a_range_counts_the_entries_in_it_and_a_breakdown_adds_up(shop: Workspace) -> None:
     answer = journeys(
-        "funnel", "checkout", "--from", "2026-01-06", "--to", "2026-01-07", "--breakdown", "device", "-w", shop.root, "--json"
+        "funnel",
+        "checkout",
+        "--from",
+        "2026-01-06",
+        "--to",
+        "2026-01-07",
+        "--breakdown",
+        "device",
+        "-w",
+        shop.root,
+        "--json",
     ).answer
 
     days = "SELECT count(*) FROM mart.funnel_entrants WHERE funnel = 'checkout' AND is_best AND entry_day BETWEEN '2026-01-06' AND '2026-01-07'"
@@ -502,7 +536,10 @@ def test_a_range_counts_the_entries_in_it_and_a_breakdown_adds_up(shop: Workspac
     assert 0 < entrants < 24
     assert (answer["from"], answer["to"]) == ("2026-01-06", "2026-01-07")
     assert answer["steps"][0]["count"] == entrants
-    assert [(group["by"], group["values"]) for group in answer["groups"]] == [(["device"], ["desktop"]), (["device"], ["mobile"])]
+    assert [(group["by"], group["values"]) for group in answer["groups"]] == [
+        (["device"], ["desktop"]),
+        (["device"], ["mobile"]),
+    ]
     assert sum(group["steps"][0]["count"] for group in answer["groups"]) == entrants
 
 
@@ -565,8 +602,15 @@ def test_a_funnel_of_a_file_answers_in_the_promised_shape(tmp_path: Path) -> Non
         "dropped": 0, "open": 0, "excluded": 0,
         "median_seconds": 300, "mean_seconds_of_converters": 300, "median_seconds_of_converters": 300,
     }  # fmt: skip
-    assert (answer["window_seconds"], answer["horizon"], answer["unit"], answer["order"]) == (3600, "2026-01-31T00:00:00Z", "customer", "ordered")
-    assert [(group["by"], group["values"], [step["count"] for step in group["steps"]]) for group in answer["groups"]] == [
+    assert (answer["window_seconds"], answer["horizon"], answer["unit"], answer["order"]) == (
+        3600,
+        "2026-01-31T00:00:00Z",
+        "customer",
+        "ordered",
+    )
+    assert [
+        (group["by"], group["values"], [step["count"] for step in group["steps"]]) for group in answer["groups"]
+    ] == [
         (["plan"], ["free"], [1, 0]),
         (["plan"], ["gold"], [1, 1]),
     ]
@@ -637,7 +681,11 @@ def test_commands_that_only_answer_do_not_load_dagster(arguments: list[str], sho
     )
 
     done = subprocess.run(
-        [sys.executable, "-c", program, *arguments, "--workspace", str(shop.root)], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, *arguments, "--workspace", str(shop.root)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert done.returncode == 0, done.stderr

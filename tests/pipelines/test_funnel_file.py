@@ -70,7 +70,9 @@ def test_rows_with_one_id_are_one_event_the_earliest(tmp_path: Path):
 
 def test_sessions_follow_the_30_minute_rule_unless_given(tmp_path: Path):
     by_session = SPEC + "unit: session\n"
-    early, at_the_limit, late = (event(f"2024-01-01T{at}Z", name) for at, name in (("10:00:00", "A"), ("10:30:00", "B"), ("10:30:01", "B")))
+    early, at_the_limit, late = (
+        event(f"2024-01-01T{at}Z", name) for at, name in (("10:00:00", "A"), ("10:30:00", "B"), ("10:30:01", "B"))
+    )
 
     assert counts(answered(tmp_path, [early, at_the_limit], by_session)) == [1, 1]
     assert counts(answered(tmp_path, [early, late], by_session)) == [1, 0]
@@ -92,7 +94,9 @@ def test_properties_are_compared_as_text_and_other_keys_count_as_properties(tmp_
 
 
 def test_a_declared_horizon_replaces_the_newest_event(tmp_path: Path):
-    answer = answered(tmp_path, [event("2024-01-01T10:00:00Z", "A")], SPEC + "horizon: 2024-01-02\ntime_zone: Europe/Berlin\n")
+    answer = answered(
+        tmp_path, [event("2024-01-01T10:00:00Z", "A")], SPEC + "horizon: 2024-01-02\ntime_zone: Europe/Berlin\n"
+    )
 
     assert answer["horizon"] == "2024-01-02T22:59:59.999999Z"
     assert answer["steps"][0]["dropped"] == 1

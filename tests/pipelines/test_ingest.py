@@ -62,9 +62,16 @@ class Workspace:
 
     def tables(self):
         """What the law of any order speaks of: events and records without provenance."""
-        names = {"raw.web_events": "source, event_id", "raw.crm_events": "source, event_id", "raw.crm_records": "source, object, record_id"}
+        names = {
+            "raw.web_events": "source, event_id",
+            "raw.crm_events": "source, event_id",
+            "raw.crm_records": "source, object, record_id",
+        }
         with self.warehouse.opened():
-            return {name: self.warehouse.query(f"FROM {name} ORDER BY {key}").drop(PROVENANCE).rows() for name, key in names.items()}
+            return {
+                name: self.warehouse.query(f"FROM {name} ORDER BY {key}").drop(PROVENANCE).rows()
+                for name, key in names.items()
+            }
 
 
 def line(event_id, action="buy", at="2026-01-31 09:00:00", user="ann", mail=""):
@@ -80,7 +87,10 @@ def shop(tmp_path):
 
 
 def test_every_row_has_one_outcome_and_the_books_balance(shop):
-    shop.put("shop1.csv", HEADER + line(1) + line(1) + line(1, "sell") + "\n" + "x,y\n" + line(2, at="") + line(3, user="null") + line(4))
+    shop.put(
+        "shop1.csv",
+        HEADER + line(1) + line(1) + line(1, "sell") + "\n" + "x,y\n" + line(2, at="") + line(3, user="null") + line(4),
+    )
 
     summary = shop.load()
 
@@ -133,7 +143,9 @@ def test_an_empty_file_is_a_file_of_no_rows(shop):
 
 
 def test_a_better_row_that_lands_later_takes_over_and_corrects_the_earlier_file(shop):
-    shop.put("shop1.csv", HEADER + line(1, "late", "2026-01-31 10:00:00") + line(1, "late", "2026-01-31 10:00:00")).load()
+    shop.put(
+        "shop1.csv", HEADER + line(1, "late", "2026-01-31 10:00:00") + line(1, "late", "2026-01-31 10:00:00")
+    ).load()
 
     shop.put("shop2.csv", HEADER + line(1, "early", "2026-01-31 09:00:00")).load()
 
@@ -159,7 +171,9 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_are_loaded(shop):
 
     assert summary.files_loaded == 2
     assert [(path, source) for path, source, _ in summary.problems] == [("shop2.csv.gz", "shop")]
-    assert shop.rows("SELECT path, problem LIKE 'not a complete gzip file%' FROM ops.failed_files") == [("shop2.csv.gz", True)]
+    assert shop.rows("SELECT path, problem LIKE 'not a complete gzip file%' FROM ops.failed_files") == [
+        ("shop2.csv.gz", True)
+    ]
     assert shop.rows("SELECT event_id FROM raw.web_events ORDER BY ALL") == [("1",), ("3",)]
 
 
@@ -189,7 +203,9 @@ def test_a_large_file_is_loaded_in_parts_with_one_set_of_books(tmp_path, monkeyp
 def test_a_source_without_its_lookup_file_is_told_and_the_others_are_loaded(tmp_path):
     web = {"format": "csv", "files": "web.csv", "lookups": {"users": {"file": "users.csv", "key": "c"}},
            "fields": {"event": {"value": "seen"}, "occurred_at": "at", "user_id": {"lookup": "users", "key": "c", "get": "u"}}}  # fmt: skip
-    both = Workspace(tmp_path, web=web, shop=SHOP).put("web.csv", "c,at\n1,2026-01-31\n").put("shop.csv", HEADER + line(1))
+    both = (
+        Workspace(tmp_path, web=web, shop=SHOP).put("web.csv", "c,at\n1,2026-01-31\n").put("shop.csv", HEADER + line(1))
+    )
 
     summary = both.load()
 
@@ -220,7 +236,9 @@ def test_what_was_read_by_changed_rules_equals_a_first_reading(shop, tmp_path):
     shop.put("shop1.csv", HEADER + line(1) + line(1, "sell")).load()
     changed(shop, time_zone="Asia/Tokyo").load()
 
-    fresh = changed(Workspace(tmp_path / "fresh", shop=SHOP), time_zone="Asia/Tokyo").put("shop1.csv", HEADER + line(1) + line(1, "sell"))
+    fresh = changed(Workspace(tmp_path / "fresh", shop=SHOP), time_zone="Asia/Tokyo").put(
+        "shop1.csv", HEADER + line(1) + line(1, "sell")
+    )
     fresh.load()
 
     assert shop.tables() == fresh.tables()
@@ -260,9 +278,20 @@ def deals(folder):
     record = {"object": "deal", "id": "id", "modified_at": "changed"}
     events = [
         {"event": "deal_created", "fields": {"occurred_at": "created"}},
-        {"event": "deal_won", "when": {"stage": "won"}, "fields": {"occurred_at": "closed", "state": {"value": "won"}, "value": "amount"}},
+        {
+            "event": "deal_won",
+            "when": {"stage": "won"},
+            "fields": {"occurred_at": "closed", "state": {"value": "won"}, "value": "amount"},
+        },
     ]
-    said = {"format": "csv", "kind": "crm", "files": "deals*.csv", "record": record, "fields": {"crm_contact_id": "contact"}, "events": events}
+    said = {
+        "format": "csv",
+        "kind": "crm",
+        "files": "deals*.csv",
+        "record": record,
+        "fields": {"crm_contact_id": "contact"},
+        "events": events,
+    }
     return Workspace(folder, deals=said)
 
 
@@ -275,12 +304,18 @@ def test_the_newest_version_of_a_record_wins_and_the_others_are_superseded(tmp_p
 
     place.put("deals0.csv", DEALS + "7,c1,open,2026-01-01,,,2026-01-02\n8,c2,open,,,,2026-01-02\n").load()
 
-    assert place.outcomes() == [("deals0.csv", 1, "superseded"), ("deals0.csv", 2, "quarantined"), ("deals1.csv", 1, "loaded")]
+    assert place.outcomes() == [
+        ("deals0.csv", 1, "superseded"),
+        ("deals0.csv", 2, "quarantined"),
+        ("deals1.csv", 1, "loaded"),
+    ]
     assert place.rows("SELECT event_id, value_minor, time_precision FROM raw.crm_events ORDER BY ALL") == [
         ("deal:7:deal_created:2026-01-01T00:00:00.000000Z", None, "day"),
         ("deal:7:won:2026-01-09T00:00:00.000000Z", 500, "day"),
     ]
-    assert place.rows("SELECT record_id, crm_contact_id, evident_at::DATE::VARCHAR FROM raw.crm_records") == [("7", "c1", "2026-01-01")]
+    assert place.rows("SELECT record_id, crm_contact_id, evident_at::DATE::VARCHAR FROM raw.crm_records") == [
+        ("7", "c1", "2026-01-01")
+    ]
 
 
 def test_a_record_without_events_is_evidence_only(tmp_path):
@@ -321,14 +356,22 @@ def test_a_line_item_without_a_group_is_an_event_of_its_own(tmp_path):
 
     place.put("lines1.csv", lines).load()
 
-    assert place.rows("SELECT user_id, value_minor FROM raw.crm_events ORDER BY ALL") == [("ann", 100), ("bob", 200), ("cai", 300)]
+    assert place.rows("SELECT user_id, value_minor FROM raw.crm_events ORDER BY ALL") == [
+        ("ann", 100),
+        ("bob", 200),
+        ("cai", 300),
+    ]
 
 
 @pytest.mark.parametrize(("choice", "expected"), [("collapse", {"duplicate": 2, "loaded": 1}), ("keep", {"loaded": 3})])
 def test_equal_rows_without_ids_are_one_event_or_are_kept(tmp_path, choice, expected):
     said = {"format": "csv", "files": "o*.csv", "identical_rows": choice,
             "fields": {"event": {"value": "order_placed"}, "occurred_at": "at", "user_id": "user"}}  # fmt: skip
-    place = Workspace(tmp_path, orders=said).put("o1.csv", "at,user\n2026-01-31,ann\n2026-01-31,ann\n").put("o2.csv", "at,user\n2026-01-31,ann\n\n")
+    place = (
+        Workspace(tmp_path, orders=said)
+        .put("o1.csv", "at,user\n2026-01-31,ann\n2026-01-31,ann\n")
+        .put("o2.csv", "at,user\n2026-01-31,ann\n\n")
+    )
 
     outcomes = dict(place.load().outcomes)
 
@@ -361,7 +404,12 @@ def test_a_segment_call_gets_the_houses_event_name(tmp_path, said, expected):
 
 def test_no_personal_value_of_a_segment_call_reaches_the_raw_tables(tmp_path):
     place = Workspace(tmp_path, web={"format": "segment", "files": "*.ndjson"})
-    place.put("a.ndjson", call(type="identify", userId="u1", traits={"email": "Ann@Example.com", "phone": "+49 151 2345678", "plan": "pro"}))
+    place.put(
+        "a.ndjson",
+        call(
+            type="identify", userId="u1", traits={"email": "Ann@Example.com", "phone": "+49 151 2345678", "plan": "pro"}
+        ),
+    )
 
     place.load()
 
@@ -373,12 +421,16 @@ def test_no_personal_value_of_a_segment_call_reaches_the_raw_tables(tmp_path):
 def test_an_order_of_a_segment_call_has_a_value_and_an_alias_its_previous_id(tmp_path):
     place = Workspace(tmp_path, web={"format": "segment", "files": "*.ndjson"})
     order = call(type="track", event="Order Completed", properties={"total": 12.5, "currency": "EUR", "order_id": "o1"})
-    alias = json.dumps({"messageId": "m2", "type": "alias", "previousId": "old", "userId": "new", "timestamp": "2026-01-31T09:00:00Z"})
+    alias = json.dumps(
+        {"messageId": "m2", "type": "alias", "previousId": "old", "userId": "new", "timestamp": "2026-01-31T09:00:00Z"}
+    )
     place.put("a.ndjson", order + alias)
 
     place.load()
 
-    assert place.rows("SELECT event, value_minor, currency, anonymous_id, properties FROM raw.web_events ORDER BY event_id") == [
+    assert place.rows(
+        "SELECT event, value_minor, currency, anonymous_id, properties FROM raw.web_events ORDER BY event_id"
+    ) == [
         ("order_placed", 1250, "EUR", "v1", '{"total":12.5,"currency":"EUR","order_id":"o1"}'),
         ("alias", None, None, "old", '{"previous_id":"old"}'),
     ]
@@ -445,7 +497,9 @@ def test_any_split_order_and_repetition_gives_the_same_tables(kind, data):
         assert left.tables() == right.tables()
         for place in (left, right):
             assert place.rows("SELECT file_id FROM raw.row_outcomes GROUP BY file_id, row HAVING count(*) > 1") == []
-            doubled = "SELECT row_key FROM raw.row_outcomes WHERE outcome = 'loaded' GROUP BY row_key HAVING count(*) > 1"
+            doubled = (
+                "SELECT row_key FROM raw.row_outcomes WHERE outcome = 'loaded' GROUP BY row_key HAVING count(*) > 1"
+            )
             assert place.rows(doubled) == []
 
 

@@ -29,7 +29,11 @@ def test_files_are_found_by_pattern_and_told_by_source_and_path(landing):
 
     files = landed_files(landing, sources(web="web/**/*.csv", crm="crm*.csv"))
 
-    assert [(file.source, file.relative) for file in files] == [("crm", "crm.csv"), ("web", "web/a.csv"), ("web", "web/b.csv")]
+    assert [(file.source, file.relative) for file in files] == [
+        ("crm", "crm.csv"),
+        ("web", "web/a.csv"),
+        ("web", "web/b.csv"),
+    ]
 
 
 def test_the_same_content_under_another_name_is_one_file_since_its_first_landing(landing):
@@ -102,7 +106,9 @@ def test_a_file_of_two_sources_is_refused_and_both_are_named(landing):
 
     found = discover(landing, sources(web="web/*", shop="**/*.csv"))
 
-    assert found.refused == [("web", "web/a.csv", "also matched by the source 'shop'; make the patterns tell them apart")]
+    assert found.refused == [
+        ("web", "web/a.csv", "also matched by the source 'shop'; make the patterns tell them apart")
+    ]
 
 
 def test_a_pattern_that_matches_nothing_is_named(landing):
@@ -115,7 +121,9 @@ def test_a_pattern_that_matches_nothing_is_named(landing):
 
 
 def test_a_missing_or_empty_landing_folder_is_an_error_that_says_what_to_do(landing, tmp_path):
-    with pytest.raises(DataError, match=r"does not exist; make it and put files there, or make a sample: journeys sample"):
+    with pytest.raises(
+        DataError, match=r"does not exist; make it and put files there, or make a sample: journeys sample"
+    ):
         landed_files(tmp_path / "nowhere", sources(web="web/*"))
     with pytest.raises(DataError, match=r"no file under .* matches sources.web.files web/\*"):
         landed_files(landing, sources(web="web/*"))

@@ -57,7 +57,10 @@ def test_a_value_and_what_is_inside_it_can_both_be_read(tmp_path):
 
     rows = read(path, source("ndjson"), "a", "a.b", "a.b.c")
 
-    assert rows.select("raw:a", "raw:a.b", "raw:a.b.c").rows() == [('{"b":{"c":1},"d":null}', '{"c":1}', "1"), ("7", None, None)]
+    assert rows.select("raw:a", "raw:a.b", "raw:a.b.c").rows() == [
+        ('{"b":{"c":1},"d":null}', '{"c":1}', "1"),
+        ("7", None, None),
+    ]
 
 
 def test_personal_keys_are_taken_out_of_property_objects(tmp_path):
@@ -74,9 +77,9 @@ def test_all_that_is_not_mapped_can_be_kept(tmp_path):
 
     rows = read(path, source("ndjson"), "a", "b.c", rest=True, left_out=("a", "b.c"))
 
-    assert pl.Series(rows["json:*"]).str.json_decode(pl.Struct({"b": pl.Struct({"d": pl.Int64}), "e": pl.String})).to_list() == [
-        {"b": {"d": 3}, "e": "x"}
-    ]
+    assert pl.Series(rows["json:*"]).str.json_decode(
+        pl.Struct({"b": pl.Struct({"d": pl.Int64}), "e": pl.String})
+    ).to_list() == [{"b": {"d": 3}, "e": "x"}]
 
 
 def test_a_line_over_a_mebibyte_is_too_large_and_the_next_is_read(tmp_path, monkeypatch):
@@ -107,7 +110,11 @@ def test_quoted_fields_hold_delimiters_quotes_and_line_breaks(tmp_path):
 
     rows = read(path, source("csv"), "id", "name")
 
-    assert rows.select("row", "raw:id", "raw:name").rows() == [(1, "1", 'a, "b"\nc'), (2, "2", "plain"), (3, "3", '5" pipe')]
+    assert rows.select("row", "raw:id", "raw:name").rows() == [
+        (1, "1", 'a, "b"\nc'),
+        (2, "2", "plain"),
+        (3, "3", '5" pipe'),
+    ]
 
 
 def test_a_quote_that_is_never_closed_spoils_its_own_line_only(tmp_path):

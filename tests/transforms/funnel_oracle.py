@@ -89,7 +89,9 @@ def attempt(entry: Event, seen: list[Event], funnel: Definition) -> dict[str, An
     is_finished = depth == len(funnel.mandatory)
     is_excluded = not is_finished and all(cut is not None for cut in cuts)
     if is_finished:
-        free_from: float = max(event.at for number, event in enumerate(chain, 1) if event and number not in funnel.optional)
+        free_from: float = max(
+            event.at for number, event in enumerate(chain, 1) if event and number not in funnel.optional
+        )
     elif is_excluded:
         free_from = max(cut for cut in cuts if cut is not None)
     else:
@@ -180,7 +182,11 @@ def end_of(chain: Chain, number: int, funnel: Definition) -> int | None:
 def is_invalid(chain: Chain, seen: list[Event], funnel: Definition) -> bool:
     for name, first, last in funnel.exclusions:
         begin, end = end_of(chain, first, funnel), end_of(chain, last, funnel)
-        if begin is not None and end is not None and any(begin < event.at < end for event in seen if event.name == name):
+        if (
+            begin is not None
+            and end is not None
+            and any(begin < event.at < end for event in seen if event.name == name)
+        ):
             return True
     return False
 
@@ -209,7 +215,11 @@ def flag(found: list[dict[str, Any]], funnel: Definition) -> None:
         return not drops or (not item["is_excluded"] and not (checks_bare and item["bare"] > item["depth"]))
 
     candidates = [item for item in found if not (drops and item["is_excluded"])]
-    best = min(candidates, key=lambda item: (-item["depth"], -item["optional"], item["entry"].at, item["entry"].key), default=None)
+    best = min(
+        candidates,
+        key=lambda item: (-item["depth"], -item["optional"], item["entry"].at, item["entry"].key),
+        default=None,
+    )
     if best is not None and checks_bare and any(item["bare"] > best["depth"] for item in found):
         best = None
     counted = list(scan(found)) if funnel.attempt == "all" else []

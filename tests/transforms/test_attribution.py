@@ -25,7 +25,9 @@ def day(number: float) -> datetime:
 def touches(*contacts: tuple[str, str, float]) -> pl.LazyFrame:
     """CORE_TOUCHES of (customer, channel, day), numbered in order of time."""
     schema = {"customer_id": pl.String, "channel": pl.String, "day": pl.Float64}
-    frame = pl.LazyFrame([(who, channel, float(at)) for who, channel, at in contacts], schema=schema, orient="row").sort("day")
+    frame = pl.LazyFrame(
+        [(who, channel, float(at)) for who, channel, at in contacts], schema=schema, orient="row"
+    ).sort("day")
     return CORE_TOUCHES.conform(
         frame.with_columns(
             touched_at=pl.lit(DAY_0) + pl.duration(microseconds=pl.col("day") * 86_400_000_000),
@@ -42,7 +44,9 @@ def sales(*conversions: tuple[str, float]) -> pl.LazyFrame:
     ]
     schema = {name: CORE_EVENTS.schema[name] for name in ("customer_id", "source", "event_id", "occurred_at")}
     frame = pl.LazyFrame(rows, schema=schema)
-    return CORE_EVENTS.conform(frame.with_columns(is_conversion=True, is_counted=True, value_minor=1000, currency=pl.lit("EUR")))
+    return CORE_EVENTS.conform(
+        frame.with_columns(is_conversion=True, is_counted=True, value_minor=1000, currency=pl.lit("EUR"))
+    )
 
 
 def credit(model: str, contacts: pl.LazyFrame, conversions: pl.LazyFrame) -> list[tuple[int, str, int]]:
@@ -60,12 +64,18 @@ SALE = sales(("ann", 29))
         ("first", [(1, "Display", 1_000_000)]),
         ("last", [(4, "Direct", 1_000_000)]),
         ("last_non_direct", [(3, "Paid Search", 1_000_000)]),
-        ("linear", [(1, "Display", 250_000), (2, "Email", 250_000), (3, "Paid Search", 250_000), (4, "Direct", 250_000)]),
+        (
+            "linear",
+            [(1, "Display", 250_000), (2, "Email", 250_000), (3, "Paid Search", 250_000), (4, "Direct", 250_000)],
+        ),
         (
             "time_decay",
             [(1, "Display", 66_668), (2, "Email", 133_333), (3, "Paid Search", 266_666), (4, "Direct", 533_333)],
         ),
-        ("position", [(1, "Display", 400_000), (2, "Email", 100_000), (3, "Paid Search", 100_000), (4, "Direct", 400_000)]),
+        (
+            "position",
+            [(1, "Display", 400_000), (2, "Email", 100_000), (3, "Paid Search", 100_000), (4, "Direct", 400_000)],
+        ),
     ],
 )
 def test_a_model_shares_four_weekly_touches(model, shares):

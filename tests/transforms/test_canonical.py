@@ -99,7 +99,11 @@ def test_a_value_declared_valid_is_not_junk_and_more_can_be_declared_junk():
     rules = Rules(valid={"user_id": ("0",)}, junk={"all": ("test",)})
     frame = pl.DataFrame({"value": ["0", "-1", "Test"]})
 
-    assert frame.select(is_junk(pl.col("value"), namespace="user_id", rules=rules)).to_series().to_list() == [False, True, True]
+    assert frame.select(is_junk(pl.col("value"), namespace="user_id", rules=rules)).to_series().to_list() == [
+        False,
+        True,
+        True,
+    ]
 
 
 def test_a_row_that_names_nobody_is_told_so():
@@ -113,7 +117,11 @@ def test_an_email_is_lower_cased_and_kept_as_a_keyed_hash_only():
 def test_a_phone_number_is_brought_to_e164_before_it_is_hashed():
     rules = Rules(country="DE", hmac_key=KEY)
 
-    assert judged(rules, phone="0151 2345 678")["phone"] == judged(rules, phone="+49 151 2345678")["phone"] == keyed("+491512345678")
+    assert (
+        judged(rules, phone="0151 2345 678")["phone"]
+        == judged(rules, phone="+49 151 2345678")["phone"]
+        == keyed("+491512345678")
+    )
     assert e164("call me", "DE") is None
 
 
@@ -130,7 +138,9 @@ def test_a_short_salesforce_id_gets_its_check_characters():
 
 
 def test_an_address_is_split_and_its_query_dropped():
-    row = judged(url="https://user@Shop.Example:8443/a/b?utm_source=News+Letter&utm_campaign=spring%202&gclid=XYZ&email=a@b#top")
+    row = judged(
+        url="https://user@Shop.Example:8443/a/b?utm_source=News+Letter&utm_campaign=spring%202&gclid=XYZ&email=a@b#top"
+    )
 
     assert (row["hostname"], row["path"]) == ("shop.example", "/a/b")
     assert (row["utm_source"], row["utm_campaign"], row["click_id"]) == ("News Letter", "spring 2", "gclid")
@@ -257,7 +267,10 @@ def test_every_other_field_belongs_to_the_content():
 
 
 def test_rows_without_an_id_that_only_their_receipt_dates_are_told_apart_by_it():
-    assert judged(occurred_at=None, received_at=at("09:00"))["content"] != judged(occurred_at=None, received_at=at("09:01"))["content"]
+    assert (
+        judged(occurred_at=None, received_at=at("09:00"))["content"]
+        != judged(occurred_at=None, received_at=at("09:01"))["content"]
+    )
 
 
 def test_the_newest_version_of_a_record_comes_first():

@@ -39,7 +39,9 @@ def configured(definition: Definition) -> Funnel:
     """The same funnel as an entry of journey.yaml: names of a set become a `where`, through properties or the event."""
     steps: list[dict[str, Any]] = []
     for number, names in enumerate(definition.steps, start=1):
-        step: dict[str, Any] = {"event": min(names)} if len(names) == 1 else {"any": True, "where": {"event": sorted(names)}}
+        step: dict[str, Any] = (
+            {"event": min(names)} if len(names) == 1 else {"any": True, "where": {"event": sorted(names)}}
+        )
         step["optional"] = number in definition.optional
         if number in dict(definition.within):
             step["within"] = timedelta(minutes=dict(definition.within)[number])
@@ -71,9 +73,20 @@ def said_by_oracle(units: dict[str, list[Event]], definition: Definition, horizo
 def said_by_engine(units: dict[str, list[Event]], definition: Definition, horizon: int) -> set[tuple[Any, ...]]:
     rows = funnel_entrants(frame(units), configured(definition), horizon=minute(horizon)).collect()
     listed = rows.filter(pl.any_horizontal("is_first", "is_best", "is_counted"))
-    columns = ("unit_id", "entered_at", "entry_event_id", "step_times", "step_event_ids", "status", "is_first", "is_best", "is_counted")
+    columns = (
+        "unit_id",
+        "entered_at",
+        "entry_event_id",
+        "step_times",
+        "step_event_ids",
+        "status",
+        "is_first",
+        "is_best",
+        "is_counted",
+    )
     return {
-        tuple(tuple(value) if isinstance(value, list) else value for value in row) for row in listed.select(columns).rows()
+        tuple(tuple(value) if isinstance(value, list) else value for value in row)
+        for row in listed.select(columns).rows()
     }
 
 
@@ -131,7 +144,10 @@ def test_the_engine_equals_the_definition_by_brute_force(seed: int):
 # ---------------------------------------------------------------- what must never change
 
 letters = st.sampled_from("ABCX")
-timelines = st.lists(st.tuples(st.sampled_from(["u1", "u2"]), letters, st.integers(0, 12), st.sampled_from(["red", "blue", None])), max_size=8)
+timelines = st.lists(
+    st.tuples(st.sampled_from(["u1", "u2"]), letters, st.integers(0, 12), st.sampled_from(["red", "blue", None])),
+    max_size=8,
+)
 orders = st.sampled_from(["ordered", "strict", "any"])
 WALK = Definition(tuple(frozenset(name) for name in "ABC"), window=8)
 
@@ -207,11 +223,12 @@ def test_a_searched_group_is_the_funnel_held_to_its_value(timeline: list[Any], o
 
 @pytest.mark.parametrize("order", ["ordered", "strict", "any"])
 def test_no_events_give_empty_tables(order: str):
-    funnel = walk(order, breakdowns=(Breakdown(by=("color",)), Breakdown.model_validate({"by": ["color"], "as_of": "all_events"})))
+    funnel = walk(
+        order, breakdowns=(Breakdown(by=("color",)), Breakdown.model_validate({"by": ["color"], "as_of": "all_events"}))
+    )
 
     entrants = kept(frame({}), funnel)
     groups = funnel_entrant_groups(frame({}), entrants.lazy(), funnel, horizon=None).collect()
 
     assert MART_FUNNEL_ENTRANTS.check(entrants).is_empty()
     assert MART_FUNNEL_ENTRANT_GROUPS.check(groups).is_empty()
-

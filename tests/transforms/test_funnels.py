@@ -67,11 +67,15 @@ def entrants(frame: pl.LazyFrame, asked: Funnel, horizon: datetime | None = LATE
 
 def groups(frame: pl.LazyFrame, asked: Funnel, horizon: datetime | None = LATE) -> pl.DataFrame:
     known = entrants(frame, asked, horizon)
-    return MART_FUNNEL_ENTRANT_GROUPS.check(funnel_entrant_groups(frame, known.lazy(), asked, horizon=horizon).collect())
+    return MART_FUNNEL_ENTRANT_GROUPS.check(
+        funnel_entrant_groups(frame, known.lazy(), asked, horizon=horizon).collect()
+    )
 
 
 def answer(frame: pl.LazyFrame, asked: Funnel, horizon: datetime | None = LATE) -> dict[str, Any]:
-    return funnel_answer(entrants(frame, asked, horizon), groups(frame, asked, horizon), asked, horizon=horizon, with_attempts=True)
+    return funnel_answer(
+        entrants(frame, asked, horizon), groups(frame, asked, horizon), asked, horizon=horizon, with_attempts=True
+    )
 
 
 def best(frame: pl.LazyFrame, asked: Funnel, horizon: datetime | None = LATE) -> dict[str, Any]:
@@ -106,10 +110,17 @@ def test_the_end_of_the_window_is_inside():
 
 
 def test_a_microsecond_after_the_window_is_outside():
-    assert best(events("A0", [{**rows("B60")[0], "occurred_at": moment(60) + timedelta(microseconds=1)}]), funnel("AB"))["depth"] == 1
+    assert (
+        best(events("A0", [{**rows("B60")[0], "occurred_at": moment(60) + timedelta(microseconds=1)}]), funnel("AB"))[
+            "depth"
+        ]
+        == 1
+    )
 
 
-@pytest.mark.parametrize(("text", "steps", "depth"), [("A0", "AA", 1), ("A0 B5", "ABB", 2), ("F0 P10 P10 P20", "FPP", 3)])
+@pytest.mark.parametrize(
+    ("text", "steps", "depth"), [("A0", "AA", 1), ("A0 B5", "ABB", 2), ("F0 P10 P10 P20", "FPP", 3)]
+)
 def test_an_event_serves_at_most_one_step(text: str, steps: str, depth: int):
     assert best(events(text), funnel(steps))["depth"] == depth
 
@@ -193,7 +204,9 @@ def test_a_bare_date_is_that_whole_local_day_and_an_instant_is_half_open():
 
 
 def test_a_window_is_elapsed_time_across_a_clock_change():
-    frame = events([on("2024-03-20", "A"), on("2024-04-03", "B")]).with_columns(pl.col("occurred_at").dt.offset_by("-1h"))
+    frame = events([on("2024-03-20", "A"), on("2024-04-03", "B")]).with_columns(
+        pl.col("occurred_at").dt.offset_by("-1h")
+    )
 
     assert counts(frame, funnel("AB", window="14d", time_zone="Europe/Berlin"), ZERO.replace(year=2025)) == [1, 1]
 
@@ -333,7 +346,9 @@ def test_each_entry_day_keeps_its_first_and_best_attempt():
 
 
 def test_entry_days_are_days_of_the_time_zone():
-    assert entrants(events("A0"), funnel("AB", time_zone="America/New_York"))["entry_day"].to_list() == [date(2023, 12, 31)]
+    assert entrants(events("A0"), funnel("AB", time_zone="America/New_York"))["entry_day"].to_list() == [
+        date(2023, 12, 31)
+    ]
 
 
 def test_the_first_attempt_follows_the_total_order_and_the_best_the_event_key():
@@ -468,7 +483,10 @@ def test_the_median_comes_from_the_curve_and_that_of_converters_says_so():
 
     assert second["median_seconds"] == 180
     assert second["median_seconds_of_converters"] == 120
-    assert answer(events("A0 B1", rows("A0", "bob"), rows("A0", "cid")), funnel("AB"))["steps"][1]["median_seconds"] is None
+    assert (
+        answer(events("A0 B1", rows("A0", "bob"), rows("A0", "cid")), funnel("AB"))["steps"][1]["median_seconds"]
+        is None
+    )
 
 
 def test_attempts_are_listed_with_their_instants():

@@ -24,9 +24,17 @@ def source(**said):
 
 def rows(**columns):
     height = len(next(iter(columns.values())))
-    carried = {"file": [0] * height, "row": range(1, height + 1), "text": [""] * height, "problem": [None] * height, "landed_at": [None] * height}
+    carried = {
+        "file": [0] * height,
+        "row": range(1, height + 1),
+        "text": [""] * height,
+        "problem": [None] * height,
+        "landed_at": [None] * height,
+    }
     named = {f"raw:{name}": values for name, values in columns.items()}
-    return pl.DataFrame({**carried, **named}, schema_overrides={"problem": pl.String, **dict.fromkeys(named, pl.String)}).lazy()
+    return pl.DataFrame(
+        {**carried, **named}, schema_overrides={"problem": pl.String, **dict.fromkeys(named, pl.String)}
+    ).lazy()
 
 
 def text(said, frame, lookups=None):
@@ -38,7 +46,11 @@ def test_a_column_gives_its_text_and_empty_text_is_no_value():
 
 
 def test_a_constant_is_the_same_for_every_row():
-    frame = rows(a=["1", "2"]).select(pl.col("row"), spec_text(FieldSpec.model_validate({"value": 5}), {}).alias("five")).collect()
+    frame = (
+        rows(a=["1", "2"])
+        .select(pl.col("row"), spec_text(FieldSpec.model_validate({"value": 5}), {}).alias("five"))
+        .collect()
+    )
 
     assert frame["five"].to_list() == ["5", "5"]
 
@@ -60,7 +72,11 @@ def test_a_value_map_without_default_leaves_other_values_as_they_are():
 def test_a_lookup_takes_a_column_of_another_file_by_key():
     users = {"users": pl.DataFrame({"key": ["c1", "c2"], "user_id": ["ann", None]})}
 
-    assert text({"lookup": "users", "key": "cookie", "get": "user_id"}, rows(cookie=["c1", "c2", "c3"]), users) == ["ann", None, None]
+    assert text({"lookup": "users", "key": "cookie", "get": "user_id"}, rows(cookie=["c1", "c2", "c3"]), users) == [
+        "ann",
+        None,
+        None,
+    ]
 
 
 def test_the_first_of_several_columns_that_has_a_value_counts():
@@ -75,7 +91,13 @@ def test_a_row_gives_every_event_whose_condition_and_time_hold():
             {"event": "deal_won", "when": {"stage": "Won"}, "fields": {"occurred_at": "closed", "value": "amount"}},
         ],
     )
-    frame = rows(id=["1", "2"], stage=["Won", "Lost"], engaged=["2026-01-01", ""], closed=["2026-01-05", "2026-01-05"], amount=["9", "9"])
+    frame = rows(
+        id=["1", "2"],
+        stage=["Won", "Lost"],
+        engaged=["2026-01-01", ""],
+        closed=["2026-01-05", "2026-01-05"],
+        amount=["9", "9"],
+    )
 
     told = mapped_rows(frame, source=deals, lookups={}, zones=UTC).sort("row", "variant").collect()
 
@@ -116,13 +138,18 @@ def test_a_bare_date_is_midnight_in_the_journeys_zone_and_marked_as_a_day():
 
     told = mapped_rows(rows(at=["2026-01-31"]), source=seen, lookups={}, zones=Zones("UTC", "Europe/Berlin")).collect()
 
-    assert told.select(pl.col("occurred_at").dt.to_string("%F %R"), "occurred_at:day").rows() == [("2026-01-30 23:00", True)]
+    assert told.select(pl.col("occurred_at").dt.to_string("%F %R"), "occurred_at:day").rows() == [
+        ("2026-01-30 23:00", True)
+    ]
 
 
 def test_the_columns_of_nested_specs_and_conditions_are_wanted():
     web = source(
         lookups={"pages": {"file": "p.csv", "key": "id"}},
-        fields={"event": {"lookup": "pages", "key": {"template": "{a}{b}"}, "get": "kind"}, "path": {"first": ["c.d", "e"]}},
+        fields={
+            "event": {"lookup": "pages", "key": {"template": "{a}{b}"}, "get": "kind"},
+            "path": {"first": ["c.d", "e"]},
+        },
         properties=["f"],
     )
 
@@ -142,7 +169,11 @@ def test_a_json_object_holds_the_members_that_are_not_null():
 def test_names_become_snake_case():
     frame = pl.DataFrame({"name": ["Video Played", "videoPlayed", "  A/B: test "]})
 
-    assert frame.select(snake_case(pl.col("name"))).to_series().to_list() == ["video_played", "video_played", "a_b_test"]
+    assert frame.select(snake_case(pl.col("name"))).to_series().to_list() == [
+        "video_played",
+        "video_played",
+        "a_b_test",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +185,10 @@ def test_names_become_snake_case():
         ({"delimiter": "||"}, "one character or `whitespace`"),
         ({"fields": {"event": {"from": "a", "value": "b"}}}, "exactly one of from, value, template, lookup, first"),
         ({"fields": {"event": {"lookup": "users", "key": "a", "get": "b"}}}, "unknown lookup 'users'"),
-        ({"fields": {"event": {"value": "x"}, "occurred_at": {"from": "a", "format": "unix"}}}, "unknown time format 'unix'"),
+        (
+            {"fields": {"event": {"value": "x"}, "occurred_at": {"from": "a", "format": "unix"}}},
+            "unknown time format 'unix'",
+        ),
         ({"fields": {"event": {"value": "x"}, "occurred_at": {"from": "a", "time_zone": "Mars"}}}, "unknown time zone"),
         ({"properties": ["Email"]}, "would keep 'Email' in clear"),
         ({"group": {"by": "basket", "sum": ["title"]}}, "only value or value_minor"),

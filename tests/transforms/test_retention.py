@@ -61,7 +61,9 @@ def test_purchasers_are_followed_week_by_week():
 
 
 def test_a_conversion_in_the_crm_is_a_return_and_a_robot_is_not():
-    customers = CORE_CUSTOMERS.conform(pl.LazyFrame({"customer_id": ["ann", "bob"], "first_purchase_at": [at(0), at(0)]}))
+    customers = CORE_CUSTOMERS.conform(
+        pl.LazyFrame({"customer_id": ["ann", "bob"], "first_purchase_at": [at(0), at(0)]})
+    )
     events = CORE_EVENTS.conform(
         pl.LazyFrame(
             {

@@ -65,7 +65,12 @@ def test_a_segment_that_asks_nothing_holds_everybody():
 
 
 def test_segments_come_in_order_of_name():
-    assert [name for name, _ in members({"name": "b", "customer": {"is_lead": True}}, {"name": "a", "customer": {"is_lead": True}})] == ["a", "b"]
+    assert [
+        name
+        for name, _ in members(
+            {"name": "b", "customer": {"is_lead": True}}, {"name": "a", "customer": {"is_lead": True}}
+        )
+    ] == ["a", "b"]
 
 
 def test_without_segments_nobody_is_in_one():

@@ -44,7 +44,9 @@ def watched(*times: tuple[int, bool]) -> pl.LazyFrame:
 # ---------------------------------------------------------------- rates
 
 
-@pytest.mark.parametrize(("counts", "percent"), [((3, 10), (10.8, 60.3)), ((0, 20), (0.0, 16.1)), ((30, 100), (21.9, 39.6))])
+@pytest.mark.parametrize(
+    ("counts", "percent"), [((3, 10), (10.8, 60.3)), ((0, 20), (0.0, 16.1)), ((30, 100), (21.9, 39.6))]
+)
 def test_wilson_gives_the_published_intervals(counts, percent):
     low, high = interval(*counts)
 
@@ -129,7 +131,9 @@ def test_the_example_of_the_semantics_is_projected_to_40_percent():
 def test_the_example_agrees_with_the_shared_case():
     if not CASES.exists():
         pytest.skip("shared cases are absent")
-    expected = next(case for case in json.loads(CASES.read_text()) if case["id"] == "trap_T8_right_censoring")["expected"]
+    expected = next(case for case in json.loads(CASES.read_text()) if case["id"] == "trap_T8_right_censoring")[
+        "expected"
+    ]
 
     assert (expected["kaplan_meier_rate"], expected["kaplan_meier_se"]) == (0.4, round(0.139642, 4))
 
@@ -139,7 +143,9 @@ def test_the_curve_agrees_with_scipy(times):
     curve = survival_curve(watched(*times), by=["group"]).filter(pl.col("events") > 0).collect()
 
     found = ecdf(CensoredData(uncensored=[t for t, done in times if done], right=[t for t, done in times if not done]))
-    reached = {t: 1 - value for t, value in zip(found.sf.quantiles.tolist(), found.sf.probabilities.tolist(), strict=True)}
+    reached = {
+        t: 1 - value for t, value in zip(found.sf.quantiles.tolist(), found.sf.probabilities.tolist(), strict=True)
+    }
 
     for waited, share in curve.select("waited", "share").rows():
         assert share == pytest.approx(reached[waited], abs=1e-9)
@@ -222,7 +228,9 @@ def test_mix_and_rate_sum_to_the_change():
 
 
 def test_a_group_that_is_new_is_all_mix():
-    groups = pl.LazyFrame({"reached_before": [1, 0], "entered_before": [4, 0], "reached_after": [2, 5], "entered_after": [4, 10]})
+    groups = pl.LazyFrame(
+        {"reached_before": [1, 0], "entered_before": [4, 0], "reached_after": [2, 5], "entered_after": [4, 10]}
+    )
 
     assert mix_and_rate(groups).collect()["rate"][1] == 0
 
