@@ -78,7 +78,10 @@ def define(connection: Connection, *, optional: tuple[int, ...] = (), steps: int
     put(
         connection,
         "core.funnel_definitions",
-        *({**common, "step_number": n, "step_name": f"step {n}", "is_optional": n in optional} for n in range(1, steps + 1)),
+        *(
+            {**common, "step_number": n, "step_name": f"step {n}", "is_optional": n in optional}
+            for n in range(1, steps + 1)
+        ),
     )
 
 
@@ -135,7 +138,9 @@ def fill(connection: Connection) -> None:
     put(
         connection,
         "core.customers",
-        customer("ann", is_lead=True, first_purchase_at=day(2), purchase_count=1, current_stage="purchase", event_count=2),
+        customer(
+            "ann", is_lead=True, first_purchase_at=day(2), purchase_count=1, current_stage="purchase", event_count=2
+        ),
         customer("bob", current_stage="awareness"),
     )
     put(
@@ -152,7 +157,9 @@ def fill(connection: Connection) -> None:
         connection,
         "core.sessions",
         session(1, "ann", day(0), channel="Email", entry_path="/blog"),
-        session(2, "ann", day(2), channel="Direct", session_number=2, is_converted=True, revenue_minor=1999, currency="EUR"),
+        session(
+            2, "ann", day(2), channel="Direct", session_number=2, is_converted=True, revenue_minor=1999, currency="EUR"
+        ),
         session(3, "bob", day(1), channel="Email", entry_path="/blog"),
     )
     put(
@@ -200,7 +207,7 @@ def test_a_view_runs_and_says_what_each_of_its_columns_is(connection, path):
     assert path.read_text().startswith(f"-- mart.{path.stem}: ")
     assert list(columns) == found.columns
     assert sentence
-    assert found.height > 0 or path.stem in ("unmapped_events", "funnel_breakdown", "quarantine_reasons")
+    assert found.height > 0 or path.stem in ("unmapped_events", "funnel_breakdown")
 
 
 @pytest.mark.parametrize("path", VIEWS, ids=lambda path: path.stem)
@@ -262,7 +269,9 @@ def test_repeats_of_a_customer_are_worth_what_a_ratio_estimator_says(connection)
     per_customer = [(2, 4), (0, 4), (1, 1), (3, 3)]
     p = 6 / 12
     variance = 4 / 3 * sum((y - p * x) ** 2 for y, x in per_customer) / 12**2
-    yy, xy, xx = (sum(f(y, x) for y, x in per_customer) for f in (lambda y, x: y * y, lambda y, x: x * y, lambda y, x: x * x))
+    yy, xy, xx = (
+        sum(f(y, x) for y, x in per_customer) for f in (lambda y, x: y * y, lambda y, x: x * y, lambda y, x: x * x)
+    )
 
     found = rows(connection, f"SELECT effective_size(6, 12, 4, {yy}, {xy}, {xx})")[0][0]
 
@@ -362,18 +371,28 @@ def walks(seed: int) -> pl.LazyFrame:
     chance = random.Random(seed)
     names = ("customer_id", "event", "occurred_at", "source", "event_id")
     found = [
-        (f"c{person:02}", chance.choice("AAABBC"), day(chance.choice((4, 19)) * chance.random()), "web", f"{person}-{number}")
+        (
+            f"c{person:02}",
+            chance.choice("AAABBC"),
+            day(chance.choice((4, 19)) * chance.random()),
+            "web",
+            f"{person}-{number}",
+        )
         for person in range(40)
         for number in range(chance.randint(1, 7))
     ]
-    return pl.LazyFrame(found, schema=names, orient="row").with_columns(pl.col("occurred_at").cast(pl.Datetime("us", "UTC")))
+    return pl.LazyFrame(found, schema=names, orient="row").with_columns(
+        pl.col("occurred_at").cast(pl.Datetime("us", "UTC"))
+    )
 
 
 @pytest.mark.parametrize("attempt", ["best", "first"])
 @pytest.mark.parametrize("seed", range(4))
 def test_the_funnel_of_a_range_in_sql_is_the_funnel_of_that_range(connection, seed, attempt):
     horizon = day(19)
-    whole = Funnel.model_validate({"name": "buy", "steps": [{"event": name} for name in "ABC"], "window": "5d", "attempt": attempt})
+    whole = Funnel.model_validate(
+        {"name": "buy", "steps": [{"event": name} for name in "ABC"], "window": "5d", "attempt": attempt}
+    )
     events = walks(seed)
     insert(connection, TABLES["core.funnel_definitions"], funnel_definitions([whole], horizons={"buy": horizon}))
     insert(connection, TABLES["mart.funnel_entrants"], funnel_entrants(events, whole, horizon=horizon).collect())
@@ -382,7 +401,9 @@ def test_the_funnel_of_a_range_in_sql_is_the_funnel_of_that_range(connection, se
         asked = whole.model_copy(update={"from_": day(first).date(), "to": day(last).date()})
         attempts = funnel_entrants(events, asked, horizon=horizon)
         groups = funnel_entrant_groups(events, attempts, asked, horizon=horizon)
-        steps = funnel_answer(attempts.collect(), groups.collect(), asked, horizon=horizon, with_attempts=False)["steps"]
+        steps = funnel_answer(attempts.collect(), groups.collect(), asked, horizon=horizon, with_attempts=False)[
+            "steps"
+        ]
 
         found = funnel(connection, first, last, "reached, dropped, open, excluded")
 
@@ -425,7 +446,10 @@ def test_retention_is_pooled_and_not_averaged(connection):
         {"cohort_week": monday + timedelta(days=14), "week_number": 1, "cohort_size": 50, "returned": None},
     )
 
-    found = rows(connection, "SELECT cohorts, returned, cohort_size, round(retention_rate, 4) FROM retention(DATE '2026-01-01', DATE '2026-12-31')")
+    found = rows(
+        connection,
+        "SELECT cohorts, returned, cohort_size, round(retention_rate, 4) FROM retention(DATE '2026-01-01', DATE '2026-12-31')",
+    )
 
     assert found == [(2, 25, 104, 0.2404)]
 
@@ -437,7 +461,9 @@ def test_a_step_that_nobody_reached_is_shown_with_zero(connection):
     define(connection)
     put(connection, "mart.funnel_entrants", attempt("ann", 0, 1))
 
-    assert rows(connection, "SELECT step_number, reached, reached_before, step_rate, total_rate FROM mart.funnel_steps") == [
+    assert rows(
+        connection, "SELECT step_number, reached, reached_before, step_rate, total_rate FROM mart.funnel_steps"
+    ) == [
         (1, 1, None, None, 1.0),
         (2, 1, 1, 1.0, 1.0),
         (3, 0, 1, 0.0, 0.0),
@@ -446,7 +472,12 @@ def test_a_step_that_nobody_reached_is_shown_with_zero(connection):
 
 def test_the_rate_after_an_optional_step_is_against_the_last_mandatory_one(connection):
     define(connection, optional=(2,))
-    put(connection, "mart.funnel_entrants", attempt("ann", 0, None, 2, status="converted"), attempt("bob", 0, 1, 2, status="converted"))
+    put(
+        connection,
+        "mart.funnel_entrants",
+        attempt("ann", 0, None, 2, status="converted"),
+        attempt("bob", 0, 1, 2, status="converted"),
+    )
 
     assert rows(connection, "SELECT reached, reached_before FROM mart.funnel_steps") == [(2, None), (1, 2), (2, 2)]
 
@@ -481,7 +512,10 @@ def test_matured_and_so_far_are_of_first_attempts(connection):
         attempt("eve", 17, status="open"),
     )
 
-    found = rows(connection, "SELECT reached, so_far_reached, so_far_entered, matured_reached, matured_entered FROM mart.funnel_steps")
+    found = rows(
+        connection,
+        "SELECT reached, so_far_reached, so_far_entered, matured_reached, matured_entered FROM mart.funnel_steps",
+    )
 
     assert found[-1] == (2, 1, 3, 1, 2)
 
@@ -504,12 +538,21 @@ def test_whoever_stops_is_counted_where_they_stand(connection):
         attempt("joe", 0, 1, 2, status="converted"),
     )
 
-    assert rows(connection, "SELECT dropped, open, excluded FROM mart.funnel_steps") == [(0, 0, 1), (1, 1, 0), (0, 0, 0)]
+    assert rows(connection, "SELECT dropped, open, excluded FROM mart.funnel_steps") == [
+        (0, 0, 1),
+        (1, 1, 0),
+        (0, 0, 0),
+    ]
 
 
 def test_the_median_of_converters_is_the_nearest_rank_of_first_attempts(connection):
     define(connection, steps=2)
-    put(connection, "mart.funnel_entrants", *(attempt(f"c{n}", 0, n, status="converted") for n in (1, 2, 3, 9)), attempt("x", 0))
+    put(
+        connection,
+        "mart.funnel_entrants",
+        *(attempt(f"c{n}", 0, n, status="converted") for n in (1, 2, 3, 9)),
+        attempt("x", 0),
+    )
 
     found = rows(connection, "SELECT median_seconds_of_converters FROM mart.funnel_steps WHERE step_number = 2")
 
@@ -525,7 +568,9 @@ def test_sessions_of_one_customer_widen_the_interval(connection):
         *(attempt(f"s{n}", n, customer_id=f"c{n}") for n in range(10, 20)),
     )
 
-    low, high = rows(connection, "SELECT total_rate_low, total_rate_high FROM mart.funnel_steps WHERE step_number = 2")[0]
+    low, high = rows(connection, "SELECT total_rate_low, total_rate_high FROM mart.funnel_steps WHERE step_number = 2")[
+        0
+    ]
 
     plain_low, plain_high = rows(connection, "SELECT wilson_low(10, 20), wilson_high(10, 20)")[0]
     assert low < plain_low
@@ -562,9 +607,19 @@ def test_a_day_is_mature_when_it_is_over_and_its_windows_have_closed(connection)
 def test_a_breakdown_counts_each_group_by_itself(connection):
     define(connection, steps=2)
     flags = ("is_first", "is_best", "is_first_of_day", "is_best_of_day")
-    for who, value, times, counted in (("ann", "Email", (1,), True), ("bob", "Direct", (), True), ("eve", "Email", (), False)):
-        member = {key: cell for key, cell in attempt(who, 0, *times).items() if key != "customer_id" and key not in flags}
-        put(connection, "mart.funnel_entrant_groups", {**member, "breakdown": "channel", "value": value, "is_counted": counted})
+    for who, value, times, counted in (
+        ("ann", "Email", (1,), True),
+        ("bob", "Direct", (), True),
+        ("eve", "Email", (), False),
+    ):
+        member = {
+            key: cell for key, cell in attempt(who, 0, *times).items() if key != "customer_id" and key not in flags
+        }
+        put(
+            connection,
+            "mart.funnel_entrant_groups",
+            {**member, "breakdown": "channel", "value": value, "is_counted": counted},
+        )
 
     assert rows(connection, "SELECT value, step_number, reached, first_reached FROM mart.funnel_breakdown") == [
         ("Direct", 1, 1, 1),
@@ -580,7 +635,9 @@ def test_a_breakdown_counts_each_group_by_itself(connection):
 def test_stage_reach_has_both_denominators(connection):
     fill(connection)
 
-    found = rows(connection, "SELECT stage, customers, of_customers, leads, of_leads, customers_now FROM mart.stage_reach")
+    found = rows(
+        connection, "SELECT stage, customers, of_customers, leads, of_leads, customers_now FROM mart.stage_reach"
+    )
 
     assert found == [("awareness", 2, 2, 1, 1, 1), ("purchase", 1, 2, 1, 1, 1)]
 
@@ -617,7 +674,10 @@ def test_a_channel_shows_revenue_in_the_report_currency_and_counts_the_rest(conn
         event("eve", 1, 0, currency="EUR", is_counted=False, **{**sale, "channel": "Email"}),
     )
 
-    found = rows(connection, "SELECT channel, sessions, conversions, revenue_minor, conversions_in_other_currencies FROM mart.channels")
+    found = rows(
+        connection,
+        "SELECT channel, sessions, conversions, revenue_minor, conversions_in_other_currencies FROM mart.channels",
+    )
 
     assert found == [("Sales call", 0, 2, 500, 1)]
 
@@ -634,9 +694,15 @@ def test_revenue_is_net_of_returns_and_the_same_of_channels_days_and_sessions(co
     )
     put(connection, "core.events", *timeline)
     events = connection.sql("FROM core.events").pl()
-    insert(connection, TABLES["core.sessions"], summarise_sessions(events.lazy(), journey=Journey(currency="EUR")).collect())
+    insert(
+        connection,
+        TABLES["core.sessions"],
+        summarise_sessions(events.lazy(), journey=Journey(currency="EUR")).collect(),
+    )
 
-    of_channels = rows(connection, "SELECT channel, conversions, revenue_minor, conversions_in_other_currencies FROM mart.channels")
+    of_channels = rows(
+        connection, "SELECT channel, conversions, revenue_minor, conversions_in_other_currencies FROM mart.channels"
+    )
 
     assert of_channels == [("Email", 2, 2099, 0)]
     assert rows(connection, "SELECT revenue_minor FROM core.sessions") == [(2099,)]
@@ -655,7 +721,9 @@ def test_the_last_mapped_event_of_a_session_is_its_exit(connection):
         event("bob", 2, 1, stage="awareness", touchpoint="blog"),
     )
 
-    found = rows(connection, "SELECT touchpoint, events, customers, sessions, exits, converted_sessions FROM mart.touchpoints")
+    found = rows(
+        connection, "SELECT touchpoint, events, customers, sessions, exits, converted_sessions FROM mart.touchpoints"
+    )
 
     assert found == [("blog", 3, 2, 2, 1, 1), ("cart", 1, 1, 1, 1, 0)]
 
@@ -669,7 +737,9 @@ def test_unmapped_events_have_their_share_of_all_counted_ones(connection):
         event("ann", 3, 2, event="scroll", is_counted=False),
     )
 
-    assert rows(connection, "SELECT event, events, of_events, share FROM mart.unmapped_events") == [("scroll", 1, 2, 0.5)]
+    assert rows(connection, "SELECT event, events, of_events, share FROM mart.unmapped_events") == [
+        ("scroll", 1, 2, 0.5)
+    ]
 
 
 def test_data_quality_shows_events_with_and_without_robots(connection):
@@ -679,23 +749,6 @@ def test_data_quality_shows_events_with_and_without_robots(connection):
     found = rows(connection, "SELECT source, events, robot_events, counted_events FROM mart.data_quality")
 
     assert found == [("web", 4, 1, 3)]
-
-
-def test_quarantine_is_shown_by_source_and_reason_with_the_first_row_of_each(connection):
-    bad = {"source": "web", "reason": "bad_time", "field": "occurred_at"}
-    put(
-        connection,
-        "raw.quarantine",
-        {**bad, "file_id": "g", "path": "web/b.csv", "row": 1},
-        {**bad, "file_id": "f", "path": "web/a.csv", "row": 9},
-        {**bad, "file_id": "f", "path": "web/a.csv", "row": 4},
-        {"source": "crm", "reason": "encoding", "file_id": "h", "path": "crm/c.csv", "row": 2},
-    )
-
-    assert rows(connection, "FROM mart.quarantine_reasons") == [
-        ("web", "bad_time", "occurred_at", 3, "web/a.csv", 4),
-        ("crm", "encoding", None, 1, "crm/c.csv", 2),
-    ]
 
 
 # ---------------------------------------------------------------- examples
@@ -725,7 +778,11 @@ def test_the_funnel_of_a_month_is_of_every_funnel_by_its_own_newest_day(connecti
 def test_the_list_of_who_stopped_is_as_long_as_the_bar_of_each_funnel(connection):
     define(connection)
     define(connection, funnel="try")
-    put(connection, "mart.funnel_entrants", *(attempt(f"c{n}", 0, 1, funnel=name) for name in ("buy", "try") for n in range(120)))
+    put(
+        connection,
+        "mart.funnel_entrants",
+        *(attempt(f"c{n}", 0, 1, funnel=name) for name in ("buy", "try") for n in range(120)),
+    )
 
     assert len(example(connection, "03_who_stopped_at_the_last_step")) == 240
 
@@ -786,7 +843,14 @@ def test_a_check_finds_what_it_looks_for(connection, name):
 
 def test_a_step_that_grows_is_found(connection):
     define(connection)
-    put(connection, "mart.funnel_entrants", attempt("ann", 0, None, 2, status="converted", depth=3), attempt("bob", 0, depth=3))
-    connection.execute("CREATE OR REPLACE VIEW mart.funnel_steps AS SELECT 'buy' AS funnel, 2 AS step_number, 5 AS reached, 4 AS reached_before")
+    put(
+        connection,
+        "mart.funnel_entrants",
+        attempt("ann", 0, None, 2, status="converted", depth=3),
+        attempt("bob", 0, depth=3),
+    )
+    connection.execute(
+        "CREATE OR REPLACE VIEW mart.funnel_steps AS SELECT 'buy' AS funnel, 2 AS step_number, 5 AS reached, 4 AS reached_before"
+    )
 
     assert check(connection, "mart/funnel_steps/units_never_grow") == [("buy", 2, 5, 4)]

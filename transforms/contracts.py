@@ -545,7 +545,11 @@ MART_FUNNEL_ENTRANT_GROUPS = Table(
         _c("entry_day", pl.Date, "Day of entry in the report time zone."),
         _c("entry_source", pl.String, "Source of the step-1 event."),
         _c("entry_event_id", pl.String, "Id of the step-1 event within its source."),
-        _c("breakdown", pl.String, "Names of the properties, joined with ' | '; with what they are read at when that is not the entry."),
+        _c(
+            "breakdown",
+            pl.String,
+            "Names of the properties, joined with ' | '; with what they are read at when that is not the entry.",
+        ),
         _c("value", pl.String, "Their values, joined with ' | '; '(not known)' where there is none."),
         _c("value_parts", pl.List(pl.String), "The same values one by one."),
         _c("step_times", pl.List(TIME), "Time of each step within the group; null for a step not reached or skipped."),

@@ -129,7 +129,9 @@ def test_a_bare_date_that_follows_a_timed_entry_took_no_time():
 def test_a_range_takes_the_first_entry_inside_of_it():
     walk = entries(ann=[("awareness", 0), ("purchase", 1), ("awareness", 10), ("consideration", 12)])
 
-    found = first_pair(stage_conversion(walk, journey=journey("3d"), horizon=day(60), time_from=day(5), time_to=day(11)))
+    found = first_pair(
+        stage_conversion(walk, journey=journey("3d"), horizon=day(60), time_from=day(5), time_to=day(11))
+    )
 
     assert (found["entered"], found["reached"]) == (1, 1)
 
