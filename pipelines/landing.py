@@ -50,14 +50,6 @@ class Entry:
     landed_at: str
 
 
-def landed_files(landing: Path, sources: Mapping[str, Source]) -> list[LandedFile]:
-    """The files of all sources, one per content, by source and path; new ones are written to the journal.
-
-    Raises DataError when there is no landing folder, or no file in it that a source asks for.
-    """
-    return discover(landing, sources).files
-
-
 def discover(landing: Path, sources: Mapping[str, Source]) -> Discovery:
     """The files of all sources, what is refused, and which patterns match nothing; new files are written to the journal.
 

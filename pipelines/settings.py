@@ -171,11 +171,6 @@ def read_funnels(path: Path) -> tuple[list[Funnel], bool]:
     return [document.validate(Funnel, document.mapping())], False
 
 
-def read_yaml(path: Path) -> Any:
-    """The content of a YAML file; raises ConfigurationError naming the line of what cannot be read."""
-    return Document.read(path).data
-
-
 @dataclass(frozen=True)
 class Document:
     """A YAML file: what it says, and on which line it says it."""

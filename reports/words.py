@@ -107,13 +107,6 @@ def interval(low: float | None, high: float | None) -> str:
     return NONE if low is None or high is None else f"{low * 100:.1f}–{high * 100:.1f}%"
 
 
-def share_with_counts(part: int, whole: int, low: float | None, high: float | None) -> str:
-    """A share that never stands alone: '34.2%, 1,204 of 3,520; 95% interval 32.7–35.8%'."""
-    if not whole:
-        return "nobody yet"
-    return f"{share(part, whole)}: {count(part)} of {count(whole)}, 95% interval {interval(low, high)}"
-
-
 def points(difference: float) -> str:
     """A difference of two shares in percentage points, signed."""
     return f"{difference * 100:+.1f} points".replace("-", "−")

@@ -1,22 +1,19 @@
 """The funnel stream: the events that matter to one funnel, with what each may serve, in the order the search needs."""
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
 from transforms.contracts import CORE_EVENTS, TIME
 from transforms.journey import AsOfStep, Breakdown, Funnel, Step
-from transforms.predicates import where_expr
+from transforms.predicates import PropertyOf, json_property, where_expr
 
 NOT_KNOWN = "(not known)"
 PART_SEPARATOR = "\x1f"
 UNIT_COLUMNS = {"customer": "customer_id", "session": "session_id", "account": "account_id"}
 OWNERS = {"customer.": "customer_id", "account.": "account_id"}
 ROW = pl.UInt32
-
-PropertyOf = Callable[[str], pl.Expr]
 
 
 def columns_needed(funnel: Funnel) -> set[str]:
@@ -65,7 +62,7 @@ def property_text(columns: set[str]) -> PropertyOf:
         if name in columns:
             return pl.col(name).cast(pl.String)
         if "properties" in columns:
-            return pl.col("properties").str.json_path_match(f"$[{json.dumps(name)}]")
+            return json_property(name)
         return pl.lit(None, dtype=pl.String)
 
     return text

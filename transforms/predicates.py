@@ -4,6 +4,7 @@ A predicate compares as text (1 equals "1", true equals "true"); a missing prope
 Source: semantics.md §8, predicates.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ OPERATORS = ("eq", "ne", "lt", "lte", "gt", "gte", "icontains", "is_set", "in", 
 PATTERNED = frozenset({"path", "url", "hostname", "referrer"})
 
 Scalar = str | int | float | bool
+PropertyOf = Callable[[str], pl.Expr]
 
 
 def checked_where(value: Any) -> dict[str, Any]:
@@ -36,7 +38,7 @@ def checked_where(value: Any) -> dict[str, Any]:
 Where = Annotated[dict[str, Any], BeforeValidator(checked_where)]
 
 
-def where_expr(where: Mapping[str, Any], property_of: Callable[[str], pl.Expr]) -> pl.Expr:
+def where_expr(where: Mapping[str, Any], property_of: PropertyOf) -> pl.Expr:
     """One Boolean expression (never null) that is true where every key of `where` holds.
 
     `property_of` gives the text of a property by name, null where it is missing.
@@ -47,6 +49,16 @@ def where_expr(where: Mapping[str, Any], property_of: Callable[[str], pl.Expr]) 
         for operator, operand in _operations(name, condition)
     ]
     return pl.all_horizontal(conditions) if conditions else pl.lit(True)
+
+
+def json_property(name: str) -> pl.Expr:
+    """The text of a key of the column `properties`; null where it is missing."""
+    return pl.col("properties").str.json_path_match(json_property_path(name))
+
+
+def json_property_path(name: str) -> str:
+    """The JSON path of a property, whatever characters its name has."""
+    return f"$[{json.dumps(name)}]"
 
 
 def as_text(value: Scalar) -> str:

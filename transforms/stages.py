@@ -1,8 +1,7 @@
 """Stages: which stage, phase and touchpoint an event maps to, and each customer's way through the stages."""
 
-import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -11,15 +10,13 @@ import polars as pl
 from transforms.contracts import CORE_EVENTS, CORE_STAGE_ENTRIES
 from transforms.journey import Journey, When
 from transforms.kernels import changed, distinct_rows, place_within, run_whole
-from transforms.predicates import glob_pattern, where_expr
+from transforms.predicates import PropertyOf, glob_pattern, json_property, json_property_path, where_expr
 
 ENTRY_INPUT = (
     "customer_id", "event_number", "source", "event_id", "event", "occurred_at", "time_precision", "stage", "phase",
     "touchpoint", "channel", "is_counted", "is_stage_entry",
 )  # fmt: skip
 PROPERTY = "property "
-
-PropertyOf = Callable[[str], pl.Expr]
 
 
 class Rule(NamedTuple):
@@ -82,7 +79,7 @@ def event_property(name: str) -> pl.Expr:
     """The text of a property of an event: a column of CORE_EVENTS, else a key of `properties`; null where it is missing."""
     if name in CORE_EVENTS.schema:
         return pl.col(name).cast(pl.String)
-    return pl.col("properties").str.json_path_match(_json_path(name))
+    return json_property(name)
 
 
 def match_rules(timeline: pl.DataFrame, *, rules: Sequence[Rule], channel: str) -> pl.DataFrame:
@@ -129,15 +126,11 @@ def _read(column: str, rules: Sequence[Rule]) -> pl.Expr:
     asking = [rule.when for rule in rules if name in rule.when.where]
     events = sorted({event for when in asking for event in when.event})
     is_asked = pl.col("event").is_in(events) if all(when.event for when in asking) else pl.lit(True)
-    return pl.when(is_asked).then("properties").str.json_path_match(_json_path(name)).alias(column)
+    return pl.when(is_asked).then("properties").str.json_path_match(json_property_path(name)).alias(column)
 
 
 def _read_property(name: str) -> pl.Expr:
     return pl.col(name).cast(pl.String) if name in CORE_EVENTS.schema else pl.col(f"{PROPERTY}{name}")
-
-
-def _json_path(name: str) -> str:
-    return f"$[{json.dumps(name)}]"
 
 
 # ---------------------------------------------------------------- entries

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from pipelines.landing import discover, landed_files
+from pipelines.landing import discover
 from pipelines.settings import DataError
 from transforms.mapping import Source
 
@@ -27,7 +27,7 @@ def test_files_are_found_by_pattern_and_told_by_source_and_path(landing):
         (landing / "web" / name).write_text(name)
     (landing / "crm.csv").write_text("crm")
 
-    files = landed_files(landing, sources(web="web/**/*.csv", crm="crm*.csv"))
+    files = discover(landing, sources(web="web/**/*.csv", crm="crm*.csv")).files
 
     assert [(file.source, file.relative) for file in files] == [
         ("crm", "crm.csv"),
@@ -38,10 +38,10 @@ def test_files_are_found_by_pattern_and_told_by_source_and_path(landing):
 
 def test_the_same_content_under_another_name_is_one_file_since_its_first_landing(landing):
     (landing / "web" / "b.csv").write_text("same")
-    first = landed_files(landing, sources(web="web/*"))
+    first = discover(landing, sources(web="web/*")).files
     (landing / "web" / "a.csv").write_text("same")
 
-    files = landed_files(landing, sources(web="web/*"))
+    files = discover(landing, sources(web="web/*")).files
 
     assert [(file.file_id, file.landed_at) for file in files] == [(first[0].file_id, first[0].landed_at)]
 
@@ -49,23 +49,23 @@ def test_the_same_content_under_another_name_is_one_file_since_its_first_landing
 def test_new_content_under_an_old_name_is_a_new_file(landing):
     path = landing / "web" / "a.csv"
     path.write_text("one")
-    before = landed_files(landing, sources(web="web/*"))
+    before = discover(landing, sources(web="web/*")).files
     path.write_text("two")
 
-    after = landed_files(landing, sources(web="web/*"))
+    after = discover(landing, sources(web="web/*")).files
 
     assert before[0].file_id != after[0].file_id
 
 
 def test_the_journal_is_only_appended_to(landing):
     (landing / "web" / "a.csv").write_text("one")
-    landed_files(landing, sources(web="web/*"))
+    discover(landing, sources(web="web/*"))
     journal = landing / "_journal" / "files.ndjson"
     before = journal.read_text()
     (landing / "web" / "b.csv").write_text("two")
 
-    landed_files(landing, sources(web="web/*"))
-    landed_files(landing, sources(web="web/*"))
+    discover(landing, sources(web="web/*"))
+    discover(landing, sources(web="web/*"))
 
     assert journal.read_text().startswith(before)
     assert [json.loads(line)["path"] for line in journal.read_text().splitlines()] == ["web/a.csv", "web/b.csv"]
@@ -73,14 +73,14 @@ def test_the_journal_is_only_appended_to(landing):
 
 def test_a_journal_line_cut_by_a_crash_is_passed_over(landing):
     (landing / "web" / "a.csv").write_text("one")
-    first = landed_files(landing, sources(web="web/*"))
+    first = discover(landing, sources(web="web/*")).files
     journal = landing / "_journal" / "files.ndjson"
     journal.write_text(journal.read_text() + '{"file_id": "12')
     (landing / "web" / "b.csv").write_text("two")
 
-    landed_files(landing, sources(web="web/*"))
+    discover(landing, sources(web="web/*"))
 
-    assert landed_files(landing, sources(web="web/*"))[0].landed_at == first[0].landed_at
+    assert discover(landing, sources(web="web/*")).files[0].landed_at == first[0].landed_at
     assert json.loads(journal.read_text().splitlines()[-1])["path"] == "web/b.csv"
 
 
@@ -88,7 +88,7 @@ def test_the_journal_itself_never_lands(landing):
     (landing / "web" / "a.csv").write_text("one")
 
     for _ in range(2):
-        assert [file.relative for file in landed_files(landing, sources(web="**/*"))] == ["web/a.csv"]
+        assert [file.relative for file in discover(landing, sources(web="**/*")).files] == ["web/a.csv"]
 
 
 def test_a_link_out_of_the_landing_folder_is_refused(landing, tmp_path):
@@ -124,6 +124,6 @@ def test_a_missing_or_empty_landing_folder_is_an_error_that_says_what_to_do(land
     with pytest.raises(
         DataError, match=r"does not exist; make it and put files there, or make a sample: journeys sample"
     ):
-        landed_files(tmp_path / "nowhere", sources(web="web/*"))
+        discover(tmp_path / "nowhere", sources(web="web/*"))
     with pytest.raises(DataError, match=r"no file under .* matches sources.web.files web/\*"):
-        landed_files(landing, sources(web="web/*"))
+        discover(landing, sources(web="web/*"))
