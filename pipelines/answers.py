@@ -10,7 +10,8 @@ import polars as pl
 from pydantic import ValidationError
 from rich.console import Console
 
-from pipelines.settings import ConfigurationError, Workspace
+from pipelines.errors import ConfigurationError
+from pipelines.settings import Workspace
 from pipelines.warehouse import Connection, open_published, query_rows, scalar, sql_text
 from transforms.contracts import CORE_EVENTS, VISITOR_NAMESPACES
 from transforms.events import build_timeline
@@ -206,7 +207,7 @@ def telling_numbers(place: Workspace) -> list[str]:
 
 def check(place: Workspace) -> dict[str, Any]:
     """What a run would read: files, rows of a sample, missing fields, quarantine, and events that no stage rule maps."""
-    from pipelines.ingest import preview
+    from pipelines.preview import preview
 
     configuration = place.configuration
     previews = preview(place.landing, configuration.sources, journey=configuration.journey)

@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from pipelines import answers
-from pipelines.settings import ConfigurationError, DataError, Workspace, preset_names, workspace_at
+from pipelines.errors import ConfigurationError, DataError
+from pipelines.settings import Workspace, preset_names, workspace_at
 
 P = ParamSpec("P")
 R = TypeVar("R")

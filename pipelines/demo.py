@@ -5,8 +5,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from pipelines.errors import ConfigurationError
 from pipelines.sample import SAMPLE_JOURNEY, configuration_text, generate
-from pipelines.settings import KEY_VARIABLE, ConfigurationError, Workspace, preset_file
+from pipelines.settings import KEY_VARIABLE, Workspace, preset_file
 
 DEMO_KEY = "sample-business-only-not-a-secret"
 STARTER = """# The customer journey of your business. Everything of the preset can be replaced by writing it here.

@@ -11,7 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.settings import ConfigurationError, DataError, read_funnels
+from pipelines.errors import ConfigurationError, DataError
+from pipelines.settings import read_funnels
 from transforms.contracts import CORE_EVENTS
 from transforms.funnels import funnel_answer, funnel_entrant_groups, funnel_entrants
 from transforms.hashing import digest_id

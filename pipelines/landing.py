@@ -4,11 +4,11 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines.settings import ConfigurationError, DataError
+from pipelines.errors import ConfigurationError, DataError
 from transforms.mapping import Source
 
 JOURNAL = "_journal"
@@ -27,6 +27,7 @@ class LandedFile:
     path: Path
     bytes: int
     landed_at: datetime
+    table: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,16 +78,19 @@ def _survey(landing: Path, sources: Mapping[str, Source]) -> "tuple[Discovery, J
     journal = Journal(root)
     matched, refused, unmatched = _matches(root, sources)
     if not matched and not refused:
-        asked = "; ".join(f"sources.{name}.files {', '.join(source.files)}" for name, source in sources.items())
+        asked = "; ".join(
+            f"sources.{name}.files {', '.join(pattern for _, pattern in source.patterns)}"
+            for name, source in sources.items()
+        )
         if not asked:
             raise ConfigurationError(
                 f"journey.yaml names no source: say under `sources:` how the files below {landing} are read"
             )
         raise DataError(f"no file under {landing} matches {asked}; put one there, or make a sample: journeys sample")
     files: dict[str, LandedFile] = {}
-    for name, path in matched:
+    for name, table, path in matched:
         try:
-            file = journal.known(name, path)
+            file = replace(journal.known(name, path), table=table)
         except OSError as error:
             refused.append(
                 (name, path.relative_to(root).as_posix(), f"cannot be read ({error.strerror}); check its permissions")
@@ -98,13 +102,13 @@ def _survey(landing: Path, sources: Mapping[str, Source]) -> "tuple[Discovery, J
 
 def _matches(
     root: Path, sources: Mapping[str, Source]
-) -> tuple[list[tuple[str, Path]], list[tuple[str, str, str]], list[tuple[str, str, str]]]:
-    """Files by source and path, refused ones, and patterns without a match."""
-    owners: dict[Path, str] = {}
+) -> tuple[list[tuple[str, str, Path]], list[tuple[str, str, str]], list[tuple[str, str, str]]]:
+    """Files by source, table and path, refused ones, and patterns without a match."""
+    owners: dict[Path, tuple[str, str]] = {}
     refused: list[tuple[str, str, str]] = []
     unmatched: list[tuple[str, str, str]] = []
     for name, source in sorted(sources.items()):
-        for pattern in source.files:
+        for table, pattern in source.patterns:
             found = _found(root, pattern)
             if not found:
                 unmatched.append((name, pattern, f'no file matches sources.{name}.files "{pattern}" under {root}'))
@@ -114,11 +118,14 @@ def _matches(
                     refused.append(
                         (name, shown, "a link to a file outside the landing folder; put the file itself there")
                     )
-                elif owners.setdefault(path, name) != name:
-                    refused.append(
-                        (name, shown, f"also matched by the source '{owners[path]}'; make the patterns tell them apart")
-                    )
-    return sorted((name, path) for path, name in owners.items()), refused, unmatched
+                elif owners.setdefault(path, (name, table)) != (name, table):
+                    refused.append((name, shown, _also_matched(name, *owners[path])))
+    return sorted((name, table, path) for path, (name, table) in owners.items()), refused, unmatched
+
+
+def _also_matched(name: str, owner: str, table: str) -> str:
+    other = f"table '{table}'" if owner == name else f"source '{owner}'"
+    return f"also matched by the {other}; make the patterns tell them apart"
 
 
 def _found(root: Path, pattern: str) -> list[Path]:

@@ -8,9 +8,10 @@ import dagster as dg
 
 from pipelines.checks import checks
 from pipelines.definitions import assets
+from pipelines.errors import ConfigurationError, DataError
 from pipelines.night import Night
 from pipelines.schedules import nightly
-from pipelines.settings import ConfigurationError, DataError, Workspace
+from pipelines.settings import Workspace
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

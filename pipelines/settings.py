@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -14,6 +14,8 @@ import yaml
 from dotenv import dotenv_values
 from pydantic import Field, TypeAdapter, ValidationError
 
+from pipelines import readers
+from pipelines.errors import ConfigurationError, DataError
 from transforms.journey import Entry, Funnel, Journey
 from transforms.mapping import Source
 
@@ -24,14 +26,6 @@ WORKSPACE_VARIABLE = "JOURNEYS_WORKSPACE"
 
 Place = tuple[str | int, ...]
 Model = TypeVar("Model")
-
-
-class ConfigurationError(ValueError):
-    """The configuration or the command is wrong: exit status 2, nothing changed."""
-
-
-class DataError(RuntimeError):
-    """What landed, or what a run needs, is wrong: exit status 1, the last good result stays."""
 
 
 class Engine(Entry):
@@ -147,7 +141,19 @@ def read_configuration(path: Path) -> Configuration:
     refuse_unknown_keys(document)
     outer = {key: said[key] for key in ("preset", "sources", "engine") if key in said}
     inner = {key: value for key, value in said.items() if key not in outer}
-    return document.validate(Configuration, {**outer, "journey": {**base, **inner}}, hidden="journey")
+    configuration = document.validate(Configuration, {**outer, "journey": {**base, **inner}}, hidden="journey")
+    refuse_misfits(document, configuration.sources)
+    return configuration
+
+
+def refuse_misfits(document: "Document", sources: Mapping[str, Source]) -> None:
+    """Raise ConfigurationError for a source that says what its format does not know, with the line of the source."""
+    for name, source in sources.items():
+        try:
+            readers.feeds(name, source)
+        except ConfigurationError as error:
+            line = document.lines.get(("sources", name), 1)
+            raise ConfigurationError(f"{document.path}, line {line}: {error}") from None
 
 
 def refuse_unknown_keys(document: "Document") -> None:

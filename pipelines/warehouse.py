@@ -13,7 +13,7 @@ import pyarrow as pa
 from polars._typing import PolarsDataType
 from polars.io.plugins import register_io_source
 
-from pipelines.settings import ConfigurationError, DataError
+from pipelines.errors import ConfigurationError, DataError
 from transforms.contracts import TABLES, Table
 
 SQL = Path(__file__).resolve().parents[1] / "sql"

@@ -85,7 +85,7 @@ class Rules:
     """What a source and the journey say about values: name, kind, money, hosts, junk, personal values, completeness."""
 
     source: str = ""
-    kind: Literal["web", "crm"] = "web"
+    kind: Literal["web", "crm", "spend"] = "web"
     is_record: bool = False
     has_typed_values: bool = False
     currency: str = "USD"
@@ -419,7 +419,9 @@ def _read(name: str) -> str:
 
 
 def _nobody(rules: Rules, is_event: pl.Expr) -> pl.Expr:
-    """True where a row names nobody; a CRM row may stand on its record id."""
+    """True where a row names nobody; a CRM row may stand on its record id, money spent names nobody."""
+    if rules.kind == "spend":
+        return pl.lit(False)
     persons = pl.any_horizontal(pl.col(name).is_not_null() for name in IDENTIFIERS)
     if rules.is_record:
         return pl.col("record_id").is_null()

@@ -230,6 +230,22 @@ RAW_CRM_EVENTS = Table(
     ("source", "event_id"),
     CANONICAL,
 )
+RAW_AD_SPEND = Table(
+    "raw.ad_spend",
+    "Money spent on advertising, by day, channel and campaign; nobody's event.",
+    ("source", "event_id"),
+    (
+        *EVENT_KEY_COLUMNS[:2],
+        _c("occurred_at", TIME, "Start of the day on which it was spent."),
+        _c("utm_source", pl.String, "Traffic source, as the visits it pays for carry it."),
+        _c("utm_medium", pl.String, "Traffic medium."),
+        _c("utm_campaign", pl.String, "Campaign."),
+        _c("utm_content", pl.String, "Ad or ad group."),
+        _c("given_channel", pl.String, "Channel, where the source names it."),
+        *VALUE_COLUMNS,
+        *PROVENANCE_COLUMNS,
+    ),
+)
 RAW_LINE_ITEMS = Table(
     "raw.line_items",
     "Rows that are part of one event (the lines of a basket); event_id is the event that they add up to.",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -172,14 +172,55 @@ class Pii(Entry):
     phone: Literal["hmac", "drop"] = "hmac"
 
 
+Bare = Literal["ndjson", "csv", "tsv", "parquet", "lines"]
+Format = Literal[
+    "segment", "rudderstack", "segment_warehouse", "snowplow", "ga4", "posthog", "access_log", "hubspot", "salesforce",
+    "orders", "subscriptions", "reviews", "surveys", "ad_spend",
+]  # fmt: skip
+DELIMITED = ("csv", "tsv")
+WITH_HEADER = (*DELIMITED, "parquet")
+
+
+def lower_keys(value: Any) -> Any:
+    """Labels of columns as they are compared: trimmed, in lower case."""
+    return {str(key).strip().casefold(): item for key, item in value.items()} if isinstance(value, Mapping) else value
+
+
+Aliases = Annotated[
+    dict[str, str],
+    BeforeValidator(lower_keys),
+    Field(
+        description="Other names that a column has in some files, and its name in the mapping (case does not count)."
+    ),
+]
+
+
+class TableMapping(Entry):
+    """What a business says differently about one table of a format with several."""
+
+    fields: Fields = Field(default_factory=dict)
+    properties: Properties = ()
+    events: tuple[RowEvent, ...] | None = None
+    aliases: Aliases = Field(default_factory=dict)
+    delimiter: str | None = None
+    time_zone: str | None = None
+
+
 class Source(Entry):
     """One source of journey.yaml: which files, and what their rows say."""
 
-    format: Literal["segment", "ndjson", "csv", "tsv", "parquet"]
-    files: Names = Field(min_length=1, description="Globs below the landing folder.")
-    kind: Literal["web", "crm"] = "web"
+    format: Format | Bare
+    files: Names | dict[str, Names] = Field(
+        description="Globs below the landing folder; of a format with several tables, by table."
+    )
+    kind: Literal["web", "crm", "spend"] = Field("web", description="spend: money spent on a day, by nobody.")
     delimiter: str = Field(",", description="csv: any one character, or `whitespace`.")
+    quote: Literal["double", "none"] = Field("double", description="csv, tsv: whether quotes hold a field together.")
     columns: Names = Field((), description="Names of the columns, for files without a header.")
+    aliases: Aliases = Field(default_factory=dict)
+    tables: dict[str, TableMapping] = Field(
+        default_factory=dict, description="What differs from the format's own mapping, by table."
+    )
     time_zone: str | None = Field(
         None, description="Zone of times that carry none (UTC); of bare dates (the journey's)."
     )
@@ -201,20 +242,39 @@ class Source(Entry):
 
     @field_validator("files")
     @classmethod
-    def _inside_landing(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for pattern in value:
+    def _inside_landing(cls, value: tuple[str, ...] | dict[str, tuple[str, ...]]) -> Any:
+        for pattern in _all_patterns(value):
             if pattern.startswith(("/", "~")) or ".." in pattern.split("/"):
                 raise ValueError(
                     f"'{pattern}' leaves the landing folder; give a pattern below it, such as web/**/*.ndjson*"
                 )
+        if not _all_patterns(value):
+            raise ValueError("'files' needs at least 1 entry")
         return value
+
+    @property
+    def patterns(self) -> list[tuple[str, str]]:
+        """Table and glob of each pattern; the table is empty for formats of one table."""
+        by_table = self.files if isinstance(self.files, dict) else {"": self.files}
+        return [(table, pattern) for table, patterns in by_table.items() for pattern in patterns]
+
+    @property
+    def is_native(self) -> bool:
+        """True when the format brings a mapping of its own (pipelines/readers)."""
+        return self.format not in (*get_args(Bare), "segment")
 
     @model_validator(mode="after")
     def _fits(self) -> "Source":
-        if self.format in ("csv", "tsv") and self.delimiter != "whitespace" and len(self.delimiter) != 1:
+        if self.format in DELIMITED and self.delimiter != "whitespace" and len(self.delimiter) != 1:
             raise ValueError(f"delimiter is one character or `whitespace`, found {self.delimiter!r}")
-        if self.columns and self.format not in ("csv", "tsv"):
+        if self.aliases and not self.is_native and self.format not in WITH_HEADER:
+            raise ValueError("`aliases` is for files with a header; map {first: [new, old]} instead")
+        if self.is_native:
+            return self
+        if self.columns and self.format not in DELIMITED:
             raise ValueError("`columns` is for csv and tsv files without a header")
+        if isinstance(self.files, dict) or self.tables:
+            raise ValueError(f"the format {self.format} has no tables; give `files` as a glob or a list of globs")
         if self.group and (self.events is not None or self.record):
             raise ValueError("`group` makes one event of several lines; it does not go with `events` or `record`")
         if self.group and "event_id" in self.fields:
@@ -231,7 +291,10 @@ class Source(Entry):
                 raise ValueError(f"unknown lookup '{spec.lookup}'; `lookups` has: {', '.join(self.lookups) or 'none'}")
 
     def _check_personal(self) -> None:
-        named = self.properties if isinstance(self.properties, tuple) else ()
+        if isinstance(self.properties, dict):
+            named = [column for spec in self.properties.values() for column in _columns_of(spec)]
+        else:
+            named = [name for name in self.properties if name != "*"]
         for name in named:
             if name.rsplit(".", 1)[-1].lower() in PERSONAL or name in self.personal_columns():
                 raise ValueError(f"properties would keep '{name}' in clear; map it to the field email or phone instead")
@@ -262,6 +325,10 @@ class Source(Entry):
 
 
 FieldSpec.model_rebuild()
+
+
+def _all_patterns(files: tuple[str, ...] | dict[str, tuple[str, ...]]) -> list[str]:
+    return [pattern for patterns in files.values() for pattern in patterns] if isinstance(files, dict) else list(files)
 
 
 # ---------------------------------------------------------------- which columns a mapping needs

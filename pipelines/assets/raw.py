@@ -14,6 +14,7 @@ LANDED = (
     "raw.quarantine",
     "raw.web_events",
     "raw.crm_events",
+    "raw.ad_spend",
     "raw.crm_records",
     "raw.line_items",
     "ops.failed_files",

@@ -1,16 +1,35 @@
-"""Readers: one file format each, from bytes on disk to rows as transforms/mapping.py wants them."""
+"""Readers: one file format each, from bytes on disk to rows as transforms/mapping.py wants them.
 
-from collections.abc import Iterator
+Kinds of file (ndjson, delimited, parquet, lines of text) give rows; native formats (one module each, listed in NATIVE) say
+what the columns of a known product's export mean.
+"""
+
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
 
-from pipelines.readers import delimited, ndjson, parquet
-from pipelines.readers.text import UnreadableFile
+from pipelines.errors import UnreadableFile
+from pipelines.landing import LandedFile
+from pipelines.readers import delimited, lines, ndjson, parquet
+from pipelines.readers.native import Feed, Native, feeds_of, kind_of_file
 from pipelines.warehouse import Connection
 from transforms.mapping import Source, Wanted
 
-__all__ = ["UnreadableFile", "columns_of", "extract", "read"]
+__all__ = ["NATIVE", "Feed", "UnreadableFile", "columns_of", "extract", "feeds", "files_of", "read"]
+
+NATIVE: Mapping[str, Native] = {}
+
+
+def feeds(name: str, source: Source) -> list[Feed]:
+    """The feeds of a source of journey.yaml; raises ConfigurationError when its format does not fit what it says."""
+    return feeds_of(name, source, NATIVE)
+
+
+def files_of(feed: Feed, files: list[LandedFile]) -> list[LandedFile]:
+    """The files of a source that belong to one of its feeds."""
+    kinds = feed.native.reads if feed.native else (feed.kind_of_file,)
+    return [file for file in files if file.table == feed.table and kind_of_file(file.path, kinds) == feed.kind_of_file]
 
 
 def read(path: Path, source: Source, wanted: Wanted) -> Iterator[pl.DataFrame]:
@@ -19,9 +38,11 @@ def read(path: Path, source: Source, wanted: Wanted) -> Iterator[pl.DataFrame]:
     Raises UnreadableFile, with what is wrong and what would be right, when the file is not what it claims to be.
     """
     if source.format == "parquet":
-        return parquet.read(path, wanted)
+        return parquet.read(path, source, wanted)
     if source.format in ("csv", "tsv"):
         return delimited.read(path, source, wanted)
+    if source.format == "lines":
+        return lines.read(path)
     return ndjson.read(path)
 
 
@@ -33,12 +54,12 @@ def extract(rows: pl.DataFrame, source: Source, wanted: Wanted, connection: Conn
 
 
 def columns_of(path: Path, source: Source) -> list[str] | None:
-    """The names in a file's header; None for formats without one.
+    """The names in a file's header, as the mapping calls them; None for formats without one.
 
     Raises UnreadableFile.
     """
     if source.format == "parquet":
-        return parquet.columns_of(path)
+        return parquet.columns_of(path, source)
     if source.format in ("csv", "tsv"):
         return delimited.columns_of(path, source)
     return None

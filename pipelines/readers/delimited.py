@@ -1,14 +1,15 @@
 """Delimited text: CSV, TSV, any one character, or runs of blanks; every record is accounted for."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from pipelines.readers.text import LONGEST_ROW, UnreadableFile, blocks, lines_of
+from pipelines.errors import UnreadableFile
+from pipelines.readers.text import LONGEST_ROW, blocks, lines_of
 from transforms.mapping import PERSONAL, Source, Wanted, json_object, json_text
 
 ENDS_INSIDE = "unexpected end of data"
@@ -22,9 +23,9 @@ def read(path: Path, source: Source, wanted: Wanted) -> Iterator[pl.DataFrame]:
     """
     header: list[str] | None = list(source.columns) or None
     seen = 0
-    for records in _records(path, delimiter_of(source)):
+    for records in _records(path, source):
         if header is None:
-            header, records = _split_header(records)
+            header, records = _split_header(records, source)
             if header is None:
                 yield _rows(records, [], wanted, seen)
                 seen += records.height
@@ -38,8 +39,8 @@ def columns_of(path: Path, source: Source) -> list[str]:
     """The names of the columns; raises UnreadableFile."""
     if source.columns:
         return list(source.columns)
-    for records in _records(path, delimiter_of(source)):
-        header, _ = _split_header(records)
+    for records in _records(path, source):
+        header, _ = _split_header(records, source)
         if header is not None:
             return header
     return []
@@ -62,8 +63,8 @@ def refuse_header(header: list[str], wanted: Wanted, source: Source) -> None:
         )
 
 
-def _split_header(records: pl.DataFrame) -> tuple[list[str] | None, pl.DataFrame]:
-    """The first record that is not blank, and the records without it."""
+def _split_header(records: pl.DataFrame, source: Source) -> tuple[list[str] | None, pl.DataFrame]:
+    """The names of the first record that is not blank, as the mapping calls them, and the records without it."""
     place = next((place for place, problem in enumerate(records["problem"]) if problem != "blank"), None)
     if place is None:
         return None, records
@@ -71,28 +72,37 @@ def _split_header(records: pl.DataFrame) -> tuple[list[str] | None, pl.DataFrame
         raise UnreadableFile(
             f"line {place + 1}: the header cannot be read ({records['problem'][place]}); save the file as UTF-8 text"
         )
-    header = [name.strip() for name in records["fields"][place]]
+    header = renamed(records["fields"][place], source)
     return header, pl.concat([records.head(place), records.slice(place + 1)])
 
 
-def _records(path: Path, delimiter: str) -> Iterator[pl.DataFrame]:
+def renamed(names: Iterable[str], source: Source) -> list[str]:
+    """Names of columns as the mapping calls them."""
+    bare = [name.strip() for name in names]
+    return [source.aliases.get(name.casefold(), name) for name in bare]
+
+
+def _records(path: Path, source: Source) -> Iterator[pl.DataFrame]:
     """The records of a file in parts: text, problem, fields; a quoted field may hold line breaks."""
+    delimiter, is_quoted = delimiter_of(source), source.quote == "double"
     waiting: pl.DataFrame | None = None
     for block in blocks(path):
         lines = lines_of(block) if waiting is None else pl.concat([waiting, lines_of(block)])
-        records, waiting = split_records(lines, delimiter, is_last=False)
+        records, waiting = split_records(lines, delimiter, is_quoted=is_quoted, is_last=False)
         yield records
     if waiting is not None:
-        yield split_records(waiting, delimiter, is_last=True)[0]
+        yield split_records(waiting, delimiter, is_quoted=is_quoted, is_last=True)[0]
 
 
-def split_records(lines: pl.DataFrame, delimiter: str, *, is_last: bool) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+def split_records(
+    lines: pl.DataFrame, delimiter: str, *, is_last: bool, is_quoted: bool = True
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
     """Records of lines, and the lines of a record that the next block has to end."""
     if delimiter == "whitespace":
         return lines.with_columns(fields=pl.col("text").str.extract_all(r"\S+")), None
     plain = lines.with_row_index("place").with_columns(fields=pl.col("text").str.split(delimiter))
     quoted = plain.filter(pl.col("text").str.contains('"', literal=True))["place"]
-    if quoted.is_empty():
+    if quoted.is_empty() or not is_quoted:
         return plain.select(list(RECORD)), None
     found, swallowed, open_from = _quoted_records(
         lines["text"].to_list(), lines["problem"].to_list(), quoted.to_list(), delimiter, is_last=is_last

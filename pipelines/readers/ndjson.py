@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from pipelines.readers.text import UnreadableFile, blocks, lines_of
+from pipelines.errors import UnreadableFile
+from pipelines.readers.text import blocks, lines_of
 from pipelines.warehouse import Connection, as_arrow, sql_text
 from transforms.mapping import PERSONAL, Wanted
 

@@ -9,37 +9,41 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.readers.text import UnreadableFile, opened
-from transforms.mapping import PERSONAL, Wanted, json_object
+from pipelines.errors import UnreadableFile
+from pipelines.readers.delimited import renamed
+from pipelines.readers.text import opened
+from transforms.mapping import PERSONAL, Source, Wanted, json_object
 
 PART_ROWS = 100_000
 EXACT_WHOLE = 2**53
 
 
-def read(path: Path, wanted: Wanted) -> Iterator[pl.DataFrame]:
+def read(path: Path, source: Source, wanted: Wanted) -> Iterator[pl.DataFrame]:
     """The rows in parts: row, text (null), problem (null), and the wanted columns as text and JSON.
 
     Raises UnreadableFile for a file that is not Parquet to its end, or has none of the mapped columns.
     """
     with _file(path) as file:
-        names = file.schema_arrow.names
+        given = file.schema_arrow.names
+        names = renamed(given, source)
         tops = {*wanted.columns, *(column.split(".")[0] for column in wanted.columns)}
-        used = [name for name in names if wanted.rest or name in tops]
+        used = {there: name for there, name in zip(given, names, strict=True) if wanted.rest or name in tops}
         if wanted.columns and not used:
             raise UnreadableFile(
                 f"none of the mapped columns ({', '.join(wanted.columns)}) is in it; it has: {', '.join(names)}"
             )
         seen = 0
-        for batch in file.iter_batches(batch_size=PART_ROWS, columns=used):
-            frame = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
+        for batch in file.iter_batches(batch_size=PART_ROWS, columns=list(used)):
+            frame = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch]))).rename(used)
             yield _rows(frame, wanted, seen)
             seen += frame.height
 
 
-def columns_of(path: Path) -> list[str]:
-    """The names of the columns, members of nested columns with their path."""
+def columns_of(path: Path, source: Source) -> list[str]:
+    """The names of the columns as the mapping calls them, members of nested columns with their path."""
     with _file(path) as file:
         empty = pl.DataFrame(pl.from_arrow(file.schema_arrow.empty_table()))
+    empty.columns = renamed(empty.columns, source)
     return [name for column, dtype in empty.schema.items() for name in _paths(column, dtype)]
 
 

@@ -9,6 +9,8 @@ from typing import IO, Any
 import polars as pl
 import pyarrow as pa
 
+from pipelines.errors import UnreadableFile
+
 BLOCK_BYTES = 48 << 20
 LONGEST_ROW = 1 << 20
 KEPT_CHARACTERS = 10_000
@@ -24,10 +26,6 @@ SIGNATURES = {
     b"\xff\xfe": "UTF-16 text; save it as UTF-8",
     b"\xfe\xff": "UTF-16 text; save it as UTF-8",
 }
-
-
-class UnreadableFile(Exception):
-    """A landed file is not what it claims to be: nothing of it is loaded."""
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipelines.errors import DataError
 from pipelines.sample.accounts import known_from, with_logins, with_registration
 from pipelines.sample.clock import DAY, Period
 from pipelines.sample.crm import Crm, keep_records
@@ -25,7 +26,6 @@ from pipelines.sample.stories import Story, planned
 from pipelines.sample.trail import lay_trail
 from pipelines.sample.truth import Truth
 from pipelines.sample.visits import mail_visits, own_visits, with_plans
-from pipelines.settings import DataError
 
 MARKER = ".journeys-sample"
 SCRATCH = ".sample-in-the-making"

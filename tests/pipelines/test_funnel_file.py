@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from pipelines.errors import ConfigurationError, DataError
 from pipelines.funnel_file import answer_from_file, read_events
-from pipelines.settings import ConfigurationError, DataError
 
 SPEC = """
 name: checkout

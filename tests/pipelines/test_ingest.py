@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.ingest import load_new_files, preview
-from pipelines.settings import DataError
+from pipelines.errors import DataError
+from pipelines.ingest import load_new_files
+from pipelines.preview import preview
 from pipelines.warehouse import Warehouse
 from transforms.journey import Journey
 from transforms.mapping import Source

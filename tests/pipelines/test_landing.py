@@ -3,8 +3,8 @@ import os
 
 import pytest
 
+from pipelines.errors import DataError
 from pipelines.landing import discover
-from pipelines.settings import DataError
 from transforms.mapping import Source
 
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines import readers
-from pipelines.readers import UnreadableFile
+from pipelines.errors import UnreadableFile
 from pipelines.readers import text as text_reader
 from pipelines.warehouse import scratch
 from transforms.mapping import Source, Wanted

@@ -12,12 +12,12 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
+from pipelines.errors import DataError
 from pipelines.sample import SAMPLE_JOURNEY, configuration_text, generate
 from pipelines.sample.catalogue import ROBOTS, Kind
 from pipelines.sample.clock import DAY, HOUR, MINUTE, Period
 from pipelines.sample.stories import planned
 from pipelines.sample.truth import funnel_counts, session_numbers
-from pipelines.settings import DataError
 from transforms.mapping import Source, unmapped
 
 ARGUMENTS = {"events": 8_000, "seed": 3, "days": 56, "stories": True}
@@ -385,7 +385,7 @@ def sources():
 
 def test_every_file_has_one_source_that_finds_its_columns(workspace):
     for path in (workspace / "landing" / "crm").iterdir():
-        mine = [source for source in sources().values() if any(path.match(glob) for glob in source.files)]
+        mine = [source for source in sources().values() if any(path.match(glob) for _, glob in source.patterns)]
 
         assert len(mine) == 1, path.name
         assert unmapped(pl.read_csv(path, n_rows=0).columns, mine[0]) == []

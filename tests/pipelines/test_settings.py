@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.settings import ConfigurationError, DataError, Document, Workspace, read_configuration, read_funnels
+from pipelines.errors import ConfigurationError, DataError
+from pipelines.settings import Document, Workspace, read_configuration, read_funnels
 
 
 def written(folder: Path, text: str, name: str = "journey.yaml") -> Path:

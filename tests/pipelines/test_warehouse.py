@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipelines.errors import ConfigurationError, DataError
 from pipelines.publish import publish_site, publish_warehouse, stage_site
-from pipelines.settings import ConfigurationError, DataError
 from pipelines.warehouse import Warehouse, open_published, query_rows
 from transforms.contracts import CORE_CUSTOMER_SEGMENTS, RAW_QUARANTINE, TABLES, ContractError
 

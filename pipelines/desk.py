@@ -1,0 +1,192 @@
+"""Desks: all that is needed to judge the rows of one feed of a source."""
+
+import hmac
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from pipelines import readers
+from pipelines.errors import UnreadableFile
+from pipelines.landing import content_id
+from pipelines.readers import Feed
+from pipelines.warehouse import Connection, scratch
+from transforms.canonical import Rules, canonical_rows
+from transforms.journey import Journey
+from transforms.mapping import (
+    DELIMITED,
+    PERSONAL,
+    Lookup,
+    Source,
+    Wanted,
+    Zones,
+    completeness,
+    mapped_rows,
+    wanted,
+    zones,
+)
+from transforms.outcomes import row_summary
+
+
+@dataclass(frozen=True)
+class Desk:
+    """All that is needed to judge the rows of one feed; `needed` is what its reader gives, `wanted` what its mapping reads.
+
+    `rule_version` is that of the whole source.
+    """
+
+    name: str
+    feed: Feed
+    wanted: Wanted
+    needed: Wanted
+    rules: Rules
+    zones: Zones
+    lookups: dict[str, pl.DataFrame]
+    rule_version: str
+
+    @property
+    def source(self) -> Source:
+        """The mapping of the feed."""
+        return self.feed.source
+
+    def judge(self, rows: pl.DataFrame, connection: Connection) -> "Judged":
+        """The canonical rows and the summary of each row, with the text of the rows that cannot be used."""
+        complete = self.feed.completed(readers.extract(rows, self.source, self.needed, connection))
+        mapped = mapped_rows(complete.lazy(), source=self.source, lookups=self.lookups, zones=self.zones)
+        canonical = canonical_rows(mapped, rules=self.rules).collect(engine="in-memory")
+        summary = row_summary(canonical, source=self.source)
+        return Judged(
+            canonical.filter(pl.col("reason").is_null()).drop("text", "reason", "field"), _with_text(summary, complete)
+        )
+
+
+def desks_of(name: str, source: Source, landing: Path, *, journey: Journey, hmac_key: bytes) -> list[Desk]:
+    """The desks of a source, one a feed.
+
+    Raises UnreadableFile when one of its lookup files cannot be read.
+    """
+    feeds = readers.feeds(name, source)
+    lookups = {lookup: _lookup_table(landing, lookup, said, source) for lookup, said in source.lookups.items()}
+    version = _rule_version(source, feeds, landing, journey=journey, hmac_key=hmac_key)
+    return [_desk(name, feed, lookups, version, journey=journey, hmac_key=hmac_key) for feed in feeds]
+
+
+def _desk(
+    name: str, feed: Feed, lookups: dict[str, pl.DataFrame], version: str, *, journey: Journey, hmac_key: bytes
+) -> Desk:
+    source = feed.source
+    rules = Rules(
+        source=name,
+        kind=source.kind,
+        is_record=source.record is not None,
+        has_typed_values=source.format not in DELIMITED,
+        currency=journey.currency,
+        internal_hosts=journey.internal_hosts,
+        country=journey.identity.country,
+        junk=journey.identity.junk,
+        valid=journey.identity.valid,
+        dropped=frozenset(value for value in PERSONAL if getattr(source.pii, value) == "drop"),
+        hmac_key=hmac_key,
+        complete_to=completeness(source.complete_to, time_zone=journey.time_zone),
+    )
+    asked = wanted(source)
+    zone = zones(source, journey_zone=journey.time_zone)
+    return Desk(name, feed, asked, feed.wanted(asked), rules, zone, lookups, version)
+
+
+def _rule_version(source: Source, feeds: list[Feed], landing: Path, *, journey: Journey, hmac_key: bytes) -> str:
+    """Keyed hash of all that decides how the rows of a source are read."""
+    said = {
+        "source": source.model_dump(mode="json", exclude={"lateness"}),
+        "feeds": [
+            [feed.table, feed.version, feed.source.model_dump(mode="json", exclude={"lateness"})]
+            for feed in feeds
+            if feed.native
+        ],
+        "time_zone": journey.time_zone,
+        "currency": journey.currency,
+        "internal_hosts": journey.internal_hosts,
+        "identity": journey.identity.model_dump(mode="json", include={"country", "junk", "valid"}),
+        "lookups": {lookup: content_id(landing / said.file) for lookup, said in source.lookups.items()},
+    }
+    return hmac.new(hmac_key, json.dumps(said, sort_keys=True).encode(), "sha256").hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Rows after judgement: the canonical rows of the good ones, and one summary of each row."""
+
+    canonical: pl.DataFrame
+    rows: pl.DataFrame
+
+    @classmethod
+    def none(cls) -> "Judged":
+        """No rows."""
+        return cls(pl.DataFrame(), pl.DataFrame())
+
+    @property
+    def row_count(self) -> int:
+        """Physical rows."""
+        return self.rows.height
+
+    def followed_by(self, other: "Judged") -> "Judged":
+        """These rows and then others."""
+        if not self.row_count:
+            return other
+        return Judged(pl.concat([self.canonical, other.canonical]), pl.concat([self.rows, other.rows]))
+
+
+def _with_text(summary: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """The summaries, where a quarantined row of a format without text shows its columns as JSON."""
+    silent = summary.filter(pl.col("reason").is_not_null() & pl.col("text").is_null()).select("file", "row")
+    columns = [name for name in rows.columns if name.startswith("raw:")]
+    if silent.is_empty() or not columns:
+        return summary
+    shown = rows.join(silent, on=["file", "row"], how="semi").select(
+        "file",
+        "row",
+        shown=pl.struct(pl.col(name).alias(name.removeprefix("raw:")) for name in columns).struct.json_encode(),
+    )
+    joined = summary.join(shown, on=["file", "row"], how="left", maintain_order="left")
+    return joined.with_columns(text=pl.coalesce("text", "shown")).drop("shown")
+
+
+def _lookup_table(landing: Path, name: str, lookup: Lookup, source: Source) -> pl.DataFrame:
+    """A lookup file as text: `key` and the columns that the mapping gets; of a key given twice the smallest row counts."""
+    path = landing / lookup.file
+    if not path.resolve().is_relative_to(landing.resolve()) or not path.is_file():
+        raise UnreadableFile(
+            f"the lookup file {lookup.file} of lookups.{name} is not below the landing folder; put it there"
+        )
+    got = sorted({spec.get for spec in source.specs() if spec.lookup == name and spec.get})
+    try:
+        table = _whole(path, lookup, [lookup.key, *got])
+    except UnreadableFile as error:
+        raise UnreadableFile(f"the lookup file {lookup.file} of lookups.{name}: {error}") from error
+    table = table.select(
+        key=pl.col(f"raw:{lookup.key}").str.strip_chars(), **{column: pl.col(f"raw:{column}") for column in got}
+    )
+    return table.drop_nulls("key").sort(pl.all()).unique("key", keep="first", maintain_order=True)
+
+
+def _whole(path: Path, lookup: Lookup, columns: list[str]) -> pl.DataFrame:
+    bare = path.name.lower().removesuffix(".gz").removesuffix(".zst")
+    ending = bare.rsplit(".", 1)[-1]
+    format = {"parquet": "parquet", "tsv": "tsv", "ndjson": "ndjson", "jsonl": "ndjson"}.get(ending, "csv")
+    reader = Source.model_validate(
+        {"format": format, "files": path.name, "delimiter": lookup.delimiter, "fields": {"event": {"value": "lookup"}}}
+    )
+    asked = Wanted(tuple(columns))
+    header = readers.columns_of(path, reader)
+    absent = [column for column in columns if header is not None and column not in header]
+    if absent:
+        raise UnreadableFile(f"no column '{absent[0]}' in it; it has: {', '.join(header or [])}")
+    with scratch() as connection:
+        parts = [readers.extract(part, reader, asked, connection) for part in readers.read(path, reader, asked)]
+    schema = {f"raw:{column}": pl.String for column in columns}
+    return (
+        pl.concat([part.filter(pl.col("problem").is_null()).select(list(schema)) for part in parts])
+        if parts
+        else pl.DataFrame(schema=schema)
+    )

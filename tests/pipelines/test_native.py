@@ -1,0 +1,111 @@
+from pathlib import PurePath
+
+import polars as pl
+import pytest
+
+from pipelines.errors import ConfigurationError
+from pipelines.readers.native import Native, feeds_of, kind_of_file
+from transforms.mapping import Source, wanted
+
+DESK = Native(
+    name="hubspot",
+    version=3,
+    reads=("csv", "ndjson"),
+    mappings={
+        "contacts": {
+            "kind": "crm",
+            "record": {"object": "contact", "id": "id"},
+            "fields": {"email": "mail"},
+            "aliases": {"Record ID": "id"},
+            "properties": ("lifecycle",),
+        },
+        "tickets": {
+            "kind": "crm",
+            "fields": {"event": "@event", "occurred_at": "opened", "record_id": "id"},
+        },
+    },
+    derived={"@event": ("status", "kind")},
+    derive=lambda rows: rows.with_columns(pl.concat_str("raw:status", "raw:kind").alias("raw:@event")),
+)
+NATIVES = {"hubspot": DESK}
+
+
+def source(**said):
+    return Source.model_validate({"format": "hubspot", **said})
+
+
+def feeds(**said):
+    return feeds_of("crm", source(**said), NATIVES)
+
+
+def test_a_native_source_has_a_feed_for_each_table_and_kind_of_file():
+    found = feeds(files={"contacts": "c*.csv", "tickets": ["t1/*", "t2/*"]})
+
+    assert [(feed.table, feed.kind_of_file) for feed in found] == [
+        ("contacts", "csv"), ("contacts", "ndjson"), ("tickets", "csv"), ("tickets", "ndjson"),
+    ]  # fmt: skip
+    assert found[2].source.files == ("t1/*", "t2/*")
+
+
+def test_what_a_business_says_of_a_table_is_added_to_the_formats_own_mapping():
+    said = {"fields": {"phone": "tel"}, "properties": ["vip"], "aliases": {"E-Mail": "mail"}}
+
+    contacts = feeds(files={"contacts": "c.csv"}, tables={"contacts": said}, time_zone="Europe/Berlin")[0].source
+
+    assert {name: spec.from_ for name, spec in contacts.fields.items()} == {"email": "mail", "phone": "tel"}
+    assert list(contacts.properties) == ["lifecycle", "vip"]
+    assert contacts.aliases == {"record id": "id", "e-mail": "mail"}
+    assert contacts.time_zone == "Europe/Berlin"
+
+
+def test_computed_columns_ask_a_reader_for_the_columns_they_are_made_of():
+    tickets = feeds(files={"tickets": "t.csv"})[0]
+
+    needed = tickets.wanted(wanted(tickets.source))
+
+    assert needed.texts == ("id", "kind", "opened", "status")
+
+
+def test_computed_columns_are_added_to_the_rows():
+    tickets = feeds(files={"tickets": "t.csv"})[0]
+
+    rows = tickets.completed(pl.DataFrame({"raw:status": ["open"], "raw:kind": ["ed"]}))
+
+    assert rows["raw:@event"].to_list() == ["opened"]
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ({"files": {"contact": "c.csv"}}, "no table 'contact' (did you mean 'contacts'?); it has: contacts, tickets"),
+        ({"files": "c.csv"}, 'give `files` by table, such as {contacts: "…/contacts*"}'),
+        ({"files": {"tickets": "t"}, "tables": {"contacts": {}}}, "no `files` are given for the table 'contacts'"),
+        (
+            {"files": {"tickets": "t"}, "fields": {"email": "m"}},
+            "say `fields` by table: tables: {tickets: {fields: …}}",
+        ),
+        (
+            {"files": {"contacts": "c"}, "tables": {"contacts": {"properties": ["email"]}}},
+            "sources.crm.tables.contacts: properties would keep 'email' in clear",
+        ),
+    ],
+)
+def test_what_a_format_does_not_know_is_refused_with_what_it_has(said, problem):
+    with pytest.raises(ConfigurationError) as refused:
+        feeds(**said)
+
+    assert problem in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("a.parquet", "parquet"),
+        ("a.b/c.json.gz", "ndjson"),
+        ("x.JSONL.ZST", "ndjson"),
+        ("x.csv", "ndjson"),
+        ("x", "ndjson"),
+    ],
+)
+def test_the_ending_tells_the_kind_of_file_among_those_that_a_format_reads(path, kind):
+    assert kind_of_file(PurePath(path), ("ndjson", "parquet")) == kind
