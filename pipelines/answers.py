@@ -132,18 +132,20 @@ def _share(rate: dict[str, Any]) -> str:
 
 
 def status(place: Workspace) -> dict[str, Any]:
-    """The last run, the freshness and the books of each source, quarantine by reason, and files that could not be read."""
+    """The last run; the books of each source, day and file; quarantine by reason, columns that drift, files not read."""
     return {
         "run": next(iter(ask(place, "ops/status_run.sql")), None),
         "sources": ask(place, "ops/status_sources.sql"),
+        "days": ask(place, "ops/status_days.sql"),
         "files": ask(place, "ops/status_files.sql"),
+        "drift": ask(place, "ops/status_drift.sql"),
         "quarantine": ask(place, "ops/status_quarantine.sql"),
         "failed_files": ask(place, "ops/status_failed_files.sql"),
     }
 
 
-def print_status(state: dict[str, Any], out: Console) -> None:
-    """Print a status for an operator."""
+def print_status(state: dict[str, Any], out: Console, *, by: str = "source") -> None:
+    """Print a status for an operator; the books by source, day or file."""
     run = state["run"]
     if run is None:
         out.print("No run is recorded in the published warehouse.")
@@ -154,26 +156,49 @@ def print_status(state: dict[str, Any], out: Console) -> None:
               f"product {run['product_version']}", markup=False)  # fmt: skip
     if run["message"]:
         out.print(f"Note       {run['message']}", markup=False)
-    for source in state["sources"]:
-        parts = [f"{source[key]:,} {key}" for key in OUTCOMES if source[key]]
-        counts = f"{_counted(source['files'], 'file')}, {_counted(source['rows_in'], 'row')} in = {' + '.join(parts)}"
-        out.print(
-            f"Source     {source['source']}: {counts}; newest event {source['newest_event_at'] or 'none'}", markup=False
-        )
+    for row in state[BOOKS[by]]:
+        out.print(_books_line(row, by), markup=False)
     for row in state["quarantine"]:
         field = f" ({row['field']})" if row["field"] else ""
         first = f"first {row['path']} row {row['first_row']}"
         out.print(
             f"Quarantine {row['source']}: {_counted(row['rows'], 'row')} {row['reason']}{field}, {first}", markup=False
         )
+    for row in state["drift"]:
+        out.print(f"Columns    {row['source']}: {_drift_text(row)}", markup=False)
     for row in state["failed_files"]:
         out.print(f"Not read   {row['path']}: {row['problem']}", markup=False)
+
+
+def _books_line(row: dict[str, Any], by: str) -> str:
+    """The books of one source, day or file: rows in, and where they went."""
+    parts = [f"{row[key]:,} {key}" for key in OUTCOMES if row[key]]
+    counts = f"{_counted(row['rows_in'], 'row')} in = {' + '.join(parts) or 'nothing'}"
+    if by == "source":
+        files = _counted(row["files"], "file")
+        return f"Source     {row['source']}: {files}, {counts}; newest event {row['newest_event_at'] or 'none'}"
+    if by == "day":
+        return f"Day        {row['landed_on']} {row['source']}: {_counted(row['files'], 'file')}, {counts}"
+    return f"File       {row['landed_on']} {row['source']} {row['path']}: {counts}"
+
+
+def _drift_text(row: dict[str, Any]) -> str:
+    """What happened to a column, where first, and what would be right."""
+    where = row["path"] if row["files"] == 1 else f"{row['path']} and {_counted(row['files'] - 1, 'other file')}"
+    aside = f"; {_counted(row['quarantined'], 'row')} kept aside" if row["quarantined"] else ""
+    if row["kind"] == "new":
+        return f"{where} has the new column '{row['column_name']}'{aside}"
+    if row["kind"] == "type":
+        return f"{where} holds values of another type in '{row['column_name']}'{aside}"
+    hint = f"; if it is now called '{row['renamed_to']}', say aliases: {{{row['renamed_to']}: {row['column_name']}}}"
+    return f"{where} lacks the column '{row['column_name']}'{aside}{hint if row['renamed_to'] else ''}"
 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+BOOKS = {"source": "sources", "day": "days", "file": "files"}
 OUTCOMES = ("loaded", "duplicate", "conflict", "superseded", "quarantined", "suppressed", "blank")
 
 

@@ -194,10 +194,16 @@ def sql(
 
 @app.command()
 @reported
-def status(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+def status(
+    by: Annotated[str, typer.Option(help="The books by source, day (of landing) or file.")] = "source",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Say how the last night went: books, freshness, what could not be read."""
+    if by not in answers.BOOKS:
+        raise ConfigurationError(f"--by takes {', '.join(answers.BOOKS)}; found '{by}'")
     state = answers.status(workspace_at(workspace))
-    print_json(state) if as_json else answers.print_status(state, out)
+    print_json(state) if as_json else answers.print_status(state, out, by=by)
 
 
 @app.command()

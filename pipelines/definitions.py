@@ -12,6 +12,7 @@ from pipelines.settings import workspace_at
 assets = [
     raw.landed,
     raw.balances,
+    raw.schema_drift,
     raw.settings,
     core.identity,
     core.events,

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines import readers
+from pipelines.drift import held_to_schema
 from pipelines.errors import UnreadableFile
 from pipelines.landing import content_id
 from pipelines.readers import Feed
@@ -53,6 +54,7 @@ class Desk:
     def judge(self, rows: pl.DataFrame, connection: Connection) -> "Judged":
         """The canonical rows and the summary of each row, with the text of the rows that cannot be used."""
         complete = self.feed.completed(readers.extract(rows, self.source, self.needed, connection))
+        complete = held_to_schema(complete, self.source, connection)
         mapped = mapped_rows(complete.lazy(), source=self.source, lookups=self.lookups, zones=self.zones)
         canonical = canonical_rows(mapped, rules=self.rules).collect(engine="in-memory")
         summary = row_summary(canonical, source=self.source)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import polars as pl
 
 from pipelines import readers
 from pipelines.desk import Desk, Judged, desks_of
+from pipelines.drift import columns_of_files, rows_of
 from pipelines.errors import DataError, UnreadableFile
 from pipelines.landing import Discovery, LandedFile, discover
 from pipelines.readers.text import KEPT_CHARACTERS
@@ -31,7 +33,7 @@ GROUP_ROWS = 50_000
 JUDGES = min(4, os.cpu_count() or 1)
 EVENT_TABLES = {"web": "raw.web_events", "crm": "raw.crm_events", "spend": "raw.ad_spend"}
 FORGOTTEN = (
-    "row_outcomes", "quarantine", "web_events", "crm_events", "ad_spend", "crm_records", "line_items", "files", "sources",
+    "row_outcomes", "file_columns", "quarantine", "web_events", "crm_events", "ad_spend", "crm_records", "line_items", "files", "sources",
 )  # fmt: skip
 NONE_EARLIER = pl.DataFrame(schema={"content": KEY, "seen": pl.Int64})
 
@@ -196,19 +198,22 @@ class Loader:
     warehouse: Warehouse
     part_rows: int
     outcomes: Counter[str] = field(default_factory=Counter)
+    columns: dict[str, list[str]] = field(default_factory=dict)
 
     def load(self, files: Sequence[LandedFile]) -> Iterator[tuple[LandedFile, str | None]]:
         """Load files in order; each with its problem, or None when it was loaded."""
         tray = Tray()
         with Judges.sitting(self.desk) as judges:
             for file in files:
-                parts = readers.read(file.path, self.desk.source, self.desk.needed)
+                parts = rows_of(
+                    file.path, self.desk.feed, self.desk.needed, note=partial(self.columns.__setitem__, file.file_id)
+                )
                 try:
                     head = list(islice(parts, 2))
                 except UnreadableFile as error:
                     yield file, str(error)
                     continue
-                if len(head) == 2:
+                if len(head) == 2 or self.desk.source.schema_.freezes_values:
                     yield file, self._load_large(file, chain(head, parts), judges)
                     continue
                 tray.put(file, head)
@@ -225,6 +230,7 @@ class Loader:
                 for judged in _gathered(judges.judged(tray.groups()), self.part_rows):
                     books.add(judged)
                 books.close(tray.rows_in)
+                self._enter_columns(connection, tray.files)
             self.outcomes += books.outcomes
         for file in tray.files:
             yield file, None
@@ -239,10 +245,16 @@ class Loader:
                 for judged in _gathered(judges.judged(rows), self.part_rows):
                     books.add(judged)
                 books.close([sum(heights)])
+                self._enter_columns(connection, [file])
         except UnreadableFile as error:
             return str(error)
         self.outcomes += books.outcomes
         return None
+
+    def _enter_columns(self, connection: Connection, files: list[LandedFile]) -> None:
+        """Write down the columns of loaded files."""
+        columns = {file.file_id: self.columns.pop(file.file_id) for file in files if file.file_id in self.columns}
+        insert(connection, TABLES["raw.file_columns"], columns_of_files(columns, self.desk.source))
 
 
 def _gathered(parts: Iterable[Judged], row_count: int) -> Iterator[Judged]:

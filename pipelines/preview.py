@@ -11,6 +11,7 @@ import polars as pl
 
 from pipelines import readers
 from pipelines.desk import Desk, Judged, desks_of
+from pipelines.drift import rows_of
 from pipelines.errors import UnreadableFile
 from pipelines.ingest import NONE_EARLIER, numbered, refusals
 from pipelines.landing import Discovery, LandedFile, look
@@ -18,7 +19,7 @@ from pipelines.warehouse import Connection, scratch
 from transforms.contracts import TABLES
 from transforms.journey import Journey
 from transforms.line_items import grouped_events
-from transforms.mapping import Source, unmapped
+from transforms.mapping import Source, lacking
 from transforms.outcomes import events_of, with_keys
 
 SAMPLE_ROWS = 10_000
@@ -114,7 +115,7 @@ def _sample(files: list[LandedFile], desk: Desk) -> tuple[pl.DataFrame, list[str
     for number, file in enumerate(files):
         left = SAMPLE_ROWS - sum(part.height for part in parts)
         try:
-            for part in islice(readers.read(file.path, desk.source, desk.needed), 1 if left > 0 else 0):
+            for part in islice(rows_of(file.path, desk.feed, desk.needed), 1 if left > 0 else 0):
                 parts.append(numbered(part.head(left), file, number))
         except UnreadableFile as error:
             problems.append(f"{file.relative}: {error}")
@@ -131,7 +132,7 @@ def _missing(files: list[LandedFile], desk: Desk, judged: "Judged") -> list[str]
         except UnreadableFile:
             continue
         if header is not None:
-            return [f"{file.relative} has no column '{column}'" for column in unmapped(header, desk.source)]
+            return [f"{file.relative} has no column '{column}'" for column in lacking(header, desk.source)]
     if desk.source.format == "segment" or not judged.canonical.height:
         return []
     canonical = judged.canonical

@@ -26,6 +26,7 @@ STORED = (
     "mart.kpis",
     "mart.retention",
     "ops.balances",
+    "ops.schema_drift",
     "ops.failed_files",
 )
 VIEWS = tuple(f"mart.{path.stem}" for path in sql_files("mart"))

@@ -392,16 +392,19 @@ def _verdict(rules: Rules) -> list[pl.Expr]:
     latest = pl.lit(rules.complete_to, TIME) if rules.complete_to else pl.col("landed_at") + GRACE
     future = is_event & pl.col("received_at").is_null() & (pl.col("occurred_at") > latest)
     conflict = _conflict(is_event)
+    problem = pl.col("problem")
+    early = pl.when(~problem.str.starts_with("type_conflict")).then(problem)
     reason = pl.coalesce(
-        "problem",
+        early.str.extract("^([a-z_]+)"),
         pl.when(untimed).then(pl.lit("missing_time")),
         pl.when(unread.is_not_null()).then(pl.lit("bad_time")),
         pl.when(future).then(pl.lit("future_time")),
         pl.when(_nobody(rules, is_event) & pl.col("structured").is_null()).then(pl.lit("missing_identity")),
-        pl.when(conflict.is_not_null()).then(pl.lit("type_conflict")),
+        pl.when(conflict.is_not_null() | problem.is_not_null()).then(pl.lit("type_conflict")),
     )
     concerned = pl.coalesce(
-        pl.when(pl.col("problem").is_not_null()).then(pl.lit("")),
+        early.str.extract(":(.*)$"),
+        pl.when(early.is_not_null()).then(pl.lit("")),
         pl.when(untimed).then(pl.lit("occurred_at")),
         unread,
         pl.when(future).then(pl.lit("occurred_at")),
@@ -409,6 +412,7 @@ def _verdict(rules: Rules) -> list[pl.Expr]:
             pl.lit("record_id" if rules.is_record else "")
         ),
         conflict,
+        problem.str.extract(":(.*)$"),
     )
     return [reason.alias("reason"), pl.when(concerned != "").then(concerned).alias("field")]
 

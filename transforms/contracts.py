@@ -169,6 +169,18 @@ RAW_FILES = Table(
     ),
 )
 
+RAW_FILE_COLUMNS = Table(
+    "raw.file_columns",
+    "The columns of each file with a header, or the top-level keys of its first lines; and mapped columns that it lacks.",
+    ("file_id", "column_name"),
+    (
+        _c("file_id", pl.String, "The file."),
+        _c("column_name", pl.String, "Name of the column, as the mapping calls it."),
+        _c("is_mapped", pl.Boolean, "True when the source's mapping or schema names it."),
+        _c("is_present", pl.Boolean, "False for a mapped column that the file lacks."),
+    ),
+)
+
 RAW_SOURCES = Table(
     "raw.sources",
     "The rules by which the files of each source were read; when they change, all of them are read again.",
@@ -709,6 +721,27 @@ OPS_BALANCES = Table(
             _c(outcome, pl.Int64, f"Rows whose outcome is {outcome}.")
             for outcome in ("loaded", "duplicate", "conflict", "superseded", "quarantined", "suppressed", "blank")
         ],
+    ),
+)
+
+OPS_SCHEMA_DRIFT = Table(
+    "ops.schema_drift",
+    "What files brought otherwise than the files of their source before them, or than the mapping expects.",
+    ("file_id", "column_name", "kind"),
+    (
+        _c("source", pl.String, "Source in journey.yaml."),
+        _c("file_id", pl.String, "The file."),
+        _c("path", pl.String, "Path below the landing folder."),
+        _c("landed_on", pl.Date, "Day the file was first seen (UTC)."),
+        _c("column_name", pl.String, "The column."),
+        _c(
+            "kind",
+            pl.String,
+            "missing (a mapped column that is not there, or one that the file before had), new (no file before had it) or type.",
+        ),
+        _c("is_mapped", pl.Boolean, "True when the source's mapping or schema names the column."),
+        _c("quarantined", pl.Int64, "Rows of the file kept aside because of it."),
+        _c("renamed_to", pl.String, "Of a missing column the only new one of the same file; null for none or several."),
     ),
 )
 

@@ -2,6 +2,7 @@
 
 A reader gives rows as frames with the columns `file`, `row`, `text`, `problem`, `landed_at`, one text column `raw:<name>` for each
 column or nested path that the mapping names, and one column `json:<name>` (a JSON value as text) for each property.
+`problem` is `blank` or a reason of semantics.md §3; where it concerns one column, a colon and its name follow.
 """
 
 import json
@@ -195,6 +196,36 @@ Aliases = Annotated[
 ]
 
 
+Policy = Literal["evolve", "freeze", "quarantine"]
+Type = Literal["text", "integer", "decimal", "boolean", "time", "date"]
+
+
+class Declared(Entry):
+    """A column as it is expected: its type, and what happens when it is missing or holds something else."""
+
+    type: Type = "text"
+    policy: Policy = "quarantine"
+
+
+class Expected(Entry):
+    """The schema that a source is expected to have, and what happens when a file has another one.
+
+    evolve: the rows are taken as they are, and the difference is told; quarantine: the rows concerned are kept aside;
+    freeze: nothing of the file is loaded.
+    """
+
+    new: Policy = Field("evolve", description="Columns that are neither mapped nor declared.")
+    missing: Policy = Field("quarantine", description="Mapped columns that a file with a header lacks.")
+    columns: dict[
+        str, Annotated[Declared, BeforeValidator(lambda value: {"type": value} if isinstance(value, str) else value)]
+    ] = Field(default_factory=dict, description="Columns with their type, or with {type, policy}.")
+
+    @property
+    def freezes_values(self) -> bool:
+        """True when a value in a row can refuse the whole file."""
+        return self.new == "freeze" or any(column.policy == "freeze" for column in self.columns.values())
+
+
 class TableMapping(Entry):
     """What a business says differently about one table of a format with several."""
 
@@ -231,6 +262,7 @@ class Source(Entry):
     events: tuple[RowEvent, ...] | None = None
     group: Group | None = None
     identical_rows: Literal["collapse", "keep"] = "collapse"
+    schema_: Expected = Field(Expected(), alias="schema")
     pii: Pii = Pii()
     complete_to: MaybeInstant = None
     lateness: Duration = timedelta(0)
@@ -301,17 +333,21 @@ class Source(Entry):
 
     def specs(self) -> Iterator[FieldSpec]:
         """Every field spec of the source, the nested ones too."""
-        pending = [*self.all_fields().values()]
-        for row_event in self.events or ():
-            pending += [row_event.event, *row_event.fields.values()]
-        if self.record:
-            pending += [self.record.id, *([self.record.modified_at] if self.record.modified_at else [])]
+        pending = [*self.specs_at_the_top()]
         if isinstance(self.properties, dict):
             pending += self.properties.values()
         while pending:
             spec = pending.pop()
             yield spec
             pending += [*spec.first, *([spec.key] if spec.key else [])]
+
+    def specs_at_the_top(self) -> Iterator[FieldSpec]:
+        """The specs of fields, of events and of the record, without those that they are made of."""
+        yield from self.all_fields().values()
+        for row_event in self.events or ():
+            yield from (row_event.event, *row_event.fields.values())
+        if self.record:
+            yield from (self.record.id, *([self.record.modified_at] if self.record.modified_at else []))
 
     def all_fields(self) -> dict[str, FieldSpec]:
         """The fields of a row; those of the Segment specification come with the format."""
@@ -365,7 +401,8 @@ def wanted(source: Source) -> Wanted:
     personal = {*source.personal_columns(), *PERSONAL}
     left_out = texts | personal if whole else personal
     rest = whole or source.group is not None
-    return Wanted(tuple(sorted(texts)), tuple(dict.fromkeys(fragments)), rest, tuple(sorted(left_out)))
+    read = texts | set(source.schema_.columns)
+    return Wanted(tuple(sorted(read)), tuple(dict.fromkeys(fragments)), rest, tuple(sorted(left_out)))
 
 
 def _columns_of(spec: FieldSpec) -> Iterator[str]:
@@ -676,7 +713,32 @@ def completeness(value: datetime | date | None, *, time_zone: str) -> datetime |
     return next_day.astimezone(UTC) - timedelta(microseconds=1)
 
 
-def unmapped(columns: Iterable[str], source: Source) -> list[str]:
-    """Columns that the mapping names and the given header lacks, in order."""
-    there = set(columns)
-    return [name for name in wanted(source).columns if name not in there]
+def lacking(header: Iterable[str], source: Source) -> list[str]:
+    """Columns that the mapping reads and a file with this header cannot give, in order.
+
+    A spec with a default lacks nothing; of `first`, one of the several is enough.
+    """
+    there = set(header)
+    specs = [*source.specs_at_the_top(), *(source.properties.values() if isinstance(source.properties, dict) else ())]
+    named = source.properties if isinstance(source.properties, tuple) else ()
+    asked = [*named, *(source.group.by if source.group else ()), *source.schema_.columns]
+    asked += [column for row_event in source.events or () for column in row_event.when]
+    missing = {column for spec in specs for column in _lacking_of(spec, there)}
+    return sorted(missing | {column for column in asked if not _is_there(column, there)})
+
+
+def _lacking_of(spec: FieldSpec, there: set[str]) -> list[str]:
+    if spec.default is not None:
+        return []
+    if spec.first:
+        each = [_lacking_of(inner, there) for inner in spec.first]
+        return [] if any(not lacks for lacks in each) else each[0]
+    inner = _lacking_of(spec.key, there) if spec.key else []
+    return inner + [
+        column for column in ([spec.from_] if spec.from_ else _own_columns(spec)) if not _is_there(column, there)
+    ]
+
+
+def _is_there(column: str, there: set[str]) -> bool:
+    """True for a column of the header; computed columns are their format's business."""
+    return column in there or column.startswith("@")

@@ -10,6 +10,7 @@ from pipelines.warehouse import sql_text
 LANDED = (
     "raw.sources",
     "raw.files",
+    "raw.file_columns",
     "raw.row_outcomes",
     "raw.quarantine",
     "raw.web_events",
@@ -41,6 +42,12 @@ def balances(night: Night) -> Rows:
     return {
         "ops.balances": night.warehouse.replace("ops.balances", night.warehouse.query(sql_text("ops/balances.sql")))
     }
+
+
+@table_asset("ops.schema_drift", deps=["raw.file_columns", "raw.quarantine"])
+def schema_drift(night: Night) -> Rows:
+    """Say which files brought other columns than those before them."""
+    return night.store("ops.schema_drift", night.warehouse.query(sql_text("ops/schema_drift.sql")))
 
 
 @table_asset("ops.settings")

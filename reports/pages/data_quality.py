@@ -24,11 +24,12 @@ OUTCOME_WORDS = (
 
 
 def build(view: View) -> list[Page]:
-    """The books of the data. Reads ops.balances, ops.failed_files, mart.data_quality, mart.unmapped_events."""
+    """The books of the data. Reads ops.balances, ops.schema_drift, ops.failed_files, mart.data_quality, mart.unmapped_events."""
     books = view.table("ops.balances")
     parts = (
         Section("In short", (*failures(view), totals(view))),
         Section("Where every row went", (source_figure(books), file_figure(books))),
+        Section("What files brought otherwise", (drift_figure(view.table("ops.schema_drift")),)),
         Section(
             "What is counted",
             (event_figure(view.table("mart.data_quality")), unmapped_figure(view.table("mart.unmapped_events"))),
@@ -157,6 +158,43 @@ def file_figure(books: pl.DataFrame) -> Figure:
             (*texts("File", "Landed on"), *numbers("Rows in", *(outcome.capitalize() for outcome in OUTCOMES))), lines
         ),
         Query("books_by_file"),
+    )
+
+
+DRIFT_WORDS = {"new": "new", "missing": "missing", "type": "values of another type"}
+
+
+def drift_figure(drift: pl.DataFrame) -> Figure:
+    """The columns that came, went, or changed their type between the files of a source."""
+    rows = drift.sort("quarantined", "source", "path", "column_name", "kind", descending=[True, *[False] * 4])
+    lines = [
+        cells(
+            Cell(name(row["column_name"]), name(row["source"])),
+            DRIFT_WORDS[row["kind"]],
+            name(row["renamed_to"]) if row["renamed_to"] else "–",
+            name(row["path"], limit=120),
+            str(row["landed_on"] or "–"),
+            count(row["quarantined"]),
+        )
+        for row in rows.iter_rows(named=True)
+    ]
+    columns = rows.select("source", "column_name").n_unique()
+    aside = int(single(rows, pl.col("quarantined").sum()))
+    return Figure(
+        "drift",
+        f"{plural(columns, 'column')} came, went or changed; {plural(aside, 'row')} set aside because of it"
+        if columns
+        else "Every file has the columns of those before it",
+        "A column that a file lacks or has for the first time, and values that are not of the type expected.",
+        None,
+        table(
+            (
+                *texts("Column", "What", "Perhaps now called", "File", "Landed on"),
+                *numbers("Rows set aside"),
+            ),
+            lines,
+        ),
+        Query("schema_drift"),
     )
 
 

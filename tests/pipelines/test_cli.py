@@ -265,7 +265,8 @@ def test_check_tells_missing_columns_quarantine_and_unmapped_events_and_writes_n
     assert "shop/orders.csv has no column 'mail'" in told.out
     assert "would be quarantined: 1 row, missing_identity" in told.out
     assert "would be quarantined: 1 row, missing_time" in told.out
-    assert "5 events sampled; no stage rule maps 1 of them: video_played" in told.out
+    assert "would be quarantined: 1 row, wrong_columns" in told.out
+    assert "4 events sampled; no stage rule maps 1 of them: video_played" in told.out
     assert bytes_below(place.root) == before
 
 

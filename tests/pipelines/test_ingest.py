@@ -42,8 +42,12 @@ class Workspace:
         self.landing.mkdir(parents=True, exist_ok=True)
         self.warehouse = Warehouse(folder / "build.duckdb")
         self.warehouse.path.write_bytes(empty_warehouse())
-        self.sources = {name: Source.model_validate(said) for name, said in sources.items()}
+        self.with_sources(**sources)
         self.part_rows = part_rows
+
+    def with_sources(self, **sources):
+        self.sources = {name: Source.model_validate(said) for name, said in sources.items()}
+        return self
 
     def put(self, name, content):
         data = content if isinstance(content, bytes) else content.encode()
@@ -515,10 +519,18 @@ def test_a_preview_shows_what_a_load_would_do_and_writes_nothing(shop):
     (seen,) = preview(shop.landing, shop.sources, journey=Journey())
 
     assert seen.summary() == {
-        "source": "shop", "files": 1, "rows_sampled": 2, "missing": ["shop1.csv has no column 'land'"], "quarantine": {"missing_time": 1},
+        "source": "shop", "files": 1, "rows_sampled": 2, "missing": ["shop1.csv has no column 'land'"], "quarantine": {"wrong_columns": 2},
     }  # fmt: skip
-    assert seen.events.select("source", "event_id", "event").rows() == [("shop", "1", "buy")]
+    assert seen.events.is_empty()
     assert shop.warehouse.path.read_bytes() == before
+
+
+def test_a_preview_shows_the_events_that_would_come_of_the_first_rows(shop):
+    shop.put("shop1.csv", HEADER + line(1) + line(2, at=""))
+
+    (seen,) = preview(shop.landing, shop.sources, journey=Journey())
+
+    assert seen.events.select("source", "event_id", "event").rows() == [("shop", "1", "buy")]
 
 
 def test_a_preview_tells_the_files_that_cannot_be_read(shop):

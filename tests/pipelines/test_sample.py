@@ -18,7 +18,7 @@ from pipelines.sample.catalogue import ROBOTS, Kind
 from pipelines.sample.clock import DAY, HOUR, MINUTE, Period
 from pipelines.sample.stories import planned
 from pipelines.sample.truth import funnel_counts, session_numbers
-from transforms.mapping import Source, unmapped
+from transforms.mapping import Source, lacking
 
 ARGUMENTS = {"events": 8_000, "seed": 3, "days": 56, "stories": True}
 STEPS = ("Product Viewed", "Product Added", "Checkout Started", "Order Completed")
@@ -388,7 +388,7 @@ def test_every_file_has_one_source_that_finds_its_columns(workspace):
         mine = [source for source in sources().values() if any(path.match(glob) for _, glob in source.patterns)]
 
         assert len(mine) == 1, path.name
-        assert unmapped(pl.read_csv(path, n_rows=0).columns, mine[0]) == []
+        assert lacking(pl.read_csv(path, n_rows=0).columns, mine[0]) == []
 
 
 def test_the_file_names_the_days_of_the_default_stories():

@@ -59,6 +59,7 @@ STORED = (
     "mart.stage_transitions",
     "mart.kpis",
     "ops.balances",
+    "ops.schema_drift",
     "ops.failed_files",
 )
 
@@ -321,6 +322,17 @@ def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
         "mart.unmapped_events": rows(
             "mart.unmapped_events",
             {"source": "web", "event": "scroll", "events": 93, "of_events": 930, "customers": 17},
+        ),
+        "ops.schema_drift": rows(
+            "ops.schema_drift",
+            {
+                "source": "web",
+                "file_id": "f",
+                "path": "web/a.ndjson",
+                "landed_on": date(2026, 3, 1),
+                "column_name": "user_id",
+            }
+            | {"kind": "missing", "is_mapped": True, "quarantined": 3, "renamed_to": "uid"},
         ),
         "ops.balances": rows(
             "ops.balances",

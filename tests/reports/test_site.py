@@ -82,6 +82,7 @@ def hostile_site(evil: str) -> dict[str, bytes]:
         "mart.stage_transitions": ["from_stage"],
         "mart.kpis": ["stage", "owner", "metric"],
         "ops.balances": ["source", "path"],
+        "ops.schema_drift": ["source", "path", "column_name", "renamed_to"],
         "mart.attribution": ["channel"],
         "mart.touchpoints": ["stage", "touchpoint", "phase"],
         "mart.data_quality": ["source"],
@@ -215,6 +216,13 @@ def test_the_books_are_on_the_page_of_data_quality():
     site = build_site(full_tables(), journey=journey(), facts=facts(rows_in=100, loaded=95, quarantined=3))
 
     assert "Most rows were set aside in “web”: 3 of 100" in words(site["data-quality.html"])
+
+
+def test_columns_that_drift_are_on_the_page_of_data_quality():
+    page = words(build_site(full_tables(), journey=journey(), facts=facts())["data-quality.html"])
+
+    assert "1 column came, went or changed; 3 rows set aside because of it" in page
+    assert "user_id" in page and "uid" in page
 
 
 def test_a_file_that_failed_is_announced_on_the_first_page():

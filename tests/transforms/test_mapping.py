@@ -8,10 +8,10 @@ from transforms.mapping import (
     Zones,
     json_object,
     json_text,
+    lacking,
     mapped_rows,
     snake_case,
     spec_text,
-    unmapped,
     wanted,
 )
 
@@ -155,7 +155,19 @@ def test_the_columns_of_nested_specs_and_conditions_are_wanted():
 
     assert wanted(web).texts == ("a", "b", "c.d", "e")
     assert wanted(web).fragments == ("f",)
-    assert unmapped(["a", "b", "f"], web) == ["c.d", "e"]
+
+
+def test_a_header_lacks_the_mapped_columns_that_it_does_not_have():
+    web = source(
+        fields={
+            "event": {"template": "{a}{b}"},
+            "path": {"first": ["c", "d"]},
+            "title": {"from": "e", "default": "none"},
+        },
+        properties=["f"],
+    )
+
+    assert lacking(["a", "d"], web) == ["b", "f"]
 
 
 def test_a_json_object_holds_the_members_that_are_not_null():
