@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from pipelines import answers
-from pipelines.errors import ConfigurationError, DataError
+from pipelines.errors import ConfigurationError, DataError, UnreadableFile
 from pipelines.settings import Workspace, preset_names, workspace_at
 
 P = ParamSpec("P")
@@ -76,15 +76,51 @@ def demo(
 @reported
 def init(
     folder: Annotated[Path, typer.Argument(help="Where the workspace is to be made.")],
+    files: Annotated[list[Path] | None, typer.Argument(help="With --from: more files or folders.")] = None,
     preset: Annotated[str, typer.Option(help="ecommerce, saas, b2b or support.")] = "ecommerce",
+    from_: Annotated[
+        list[Path] | None, typer.Option("--from", help="Files or folders of an export: what they are is guessed.")
+    ] = None,
 ) -> None:
-    """Make a workspace: journey.yaml, landing/ and .env."""
+    """Make a workspace: journey.yaml, landing/ and .env; with --from, filled with copies of files and the sources that read them."""
+    if files and not from_:
+        raise ConfigurationError("name the files of an export after --from: journeys init DIR --from FILES")
     from pipelines.demo import make_workspace
 
-    made = make_workspace(folder, preset=preset)
+    plans = guessed([*(from_ or []), *(files or [])])
+    made = make_workspace(folder, preset=preset, plans=plans)
     out.print(f"Made {made.root} with the preset {preset} ({', '.join(preset_names())} are there).", markup=False)
-    out.print("Next: put files under landing/, name them under `sources:` in journey.yaml, then", markup=False)
+    if plans:
+        out.print("Next: look over `sources:` in journey.yaml, then", markup=False)
+    else:
+        out.print("Next: put files under landing/, name them under `sources:` in journey.yaml, then", markup=False)
     out.print(f"  journeys check --workspace {folder}\n  journeys run --workspace {folder}", markup=False)
+
+
+def guessed(paths: list[Path]) -> list[Any]:
+    """The sources that read the files of an export, each told with its doubts; files that are nothing known are told too.
+
+    Raises DataError when none of the files can be read.
+    """
+    from pipelines.guess import files_below, guess, planned
+
+    guesses = []
+    for path in files_below(paths):
+        try:
+            guesses.append(guess(path))
+        except UnreadableFile as error:
+            err.print(f"left out: {path}: {error}", markup=False)
+    if paths and not guesses:
+        raise DataError(
+            "none of these files can be read; docs/sources.md says what can, and how to map a table of your own"
+        )
+    plans = planned(guesses)
+    for plan in plans:
+        count = f"{len(plan.files)} file" + ("s" if len(plan.files) > 1 else "")
+        out.print(f"Source {plan.name}: {count}, {plan.said['format']}", markup=False)
+        for doubt in plan.doubts:
+            out.print(f"  look: {doubt}", markup=False)
+    return plans
 
 
 @app.command()

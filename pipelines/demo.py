@@ -2,10 +2,14 @@
 
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from textwrap import indent
+
+import yaml
 
 from pipelines.errors import ConfigurationError
+from pipelines.guess import Planned
 from pipelines.sample import SAMPLE_JOURNEY, configuration_text, generate
 from pipelines.settings import KEY_VARIABLE, Workspace, preset_file
 
@@ -19,22 +23,25 @@ own_hosts: [www.example.com]
 
 # Where events come from: files below landing/. See docs/sources.md for every key.
 sources:
-#  web: {{format: segment, files: "web/**/*.ndjson*"}}
+{sources}"""
+EXAMPLE = """#  web: {format: segment, files: "web/**/*.ndjson*"}
 #  orders:
 #    format: csv
 #    kind: crm
 #    files: "orders/*.csv*"
 #    fields:
 #      event_id: order_id
-#      event: {{value: order_placed}}
-#      occurred_at: {{from: ordered_at, time_zone: UTC}}
+#      event: {value: order_placed}
+#      occurred_at: {from: ordered_at, time_zone: UTC}
 #      user_id: customer
 #      value: total
 """
 
 
-def make_workspace(folder: Path, *, preset: str) -> Workspace:
+def make_workspace(folder: Path, *, preset: str, plans: Sequence[Planned] = ()) -> Workspace:
     """Make a workspace with a preset: journey.yaml, landing/, .env with a fresh key, .env.example.
+
+    The files of `plans` are copied to where their source of journey.yaml expects them.
 
     Raises ConfigurationError for an unknown preset, or a folder that already holds a journey.yaml.
     """
@@ -43,10 +50,22 @@ def make_workspace(folder: Path, *, preset: str) -> Workspace:
     if place.journey_file.exists():
         raise ConfigurationError(f"{place.journey_file} exists; choose another folder, or edit that file")
     place.landing.mkdir(parents=True, exist_ok=True)
-    place.journey_file.write_text(STARTER.format(preset=preset), encoding="utf-8")
+    for plan in plans:
+        for path, target in plan.files:
+            (place.landing / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place.landing / target)
+    starter = STARTER.format(preset=preset, sources="".join(map(source_text, plans)) or EXAMPLE)
+    place.journey_file.write_text(starter, encoding="utf-8")
     write_key(place, secrets.token_hex(32))
     (place.root / ".env.example").write_text(f"{KEY_VARIABLE}=a-long-random-text\n", encoding="utf-8")
     return place
+
+
+def source_text(plan: Planned) -> str:
+    """A source as journey.yaml says it, with what is doubtful about it as comments."""
+    said = yaml.safe_dump({plan.name: plan.said}, sort_keys=False, allow_unicode=True, width=100)
+    comments = "".join(f"  # {doubt}\n" for doubt in plan.doubts)
+    return comments + indent(said, "  ")
 
 
 def prepare_demo(folder: Path, *, events: int, seed: int, days: int, say: Callable[[str], None]) -> Workspace:

@@ -16,7 +16,7 @@ from pipelines.readers.native import Feed, Native, feeds_of, kind_of_file
 from pipelines.warehouse import Connection
 from transforms.mapping import Source, Wanted
 
-__all__ = ["NATIVE", "Feed", "UnreadableFile", "columns_of", "extract", "feeds", "files_of", "read"]
+__all__ = ["NATIVE", "Feed", "Native", "UnreadableFile", "columns_of", "extract", "feeds", "files_of", "read"]
 
 NATIVE: Mapping[str, Native] = {}
 

@@ -42,7 +42,8 @@ class Native:
     would say of tables that are not listed. `reads` lists the kinds of file, the first for endings that say nothing.
     A mapping may name computed columns, which begin with "@": `derived` says which columns each is made of, and `derive`
     adds them to the rows (`raw:@name`, text) once these are there. "*" in `derived` stands for the properties: `derive` then
-    gives `json:*`. `derive` may also set `problem` where it is null. `version` is raised when a release reads the same
+    gives `json:*`. `derive` may also set `problem` where it is null. `marks` says by which columns a file of a table is
+    recognised: any of several sets, each of which has to be there whole. `version` is raised when a release reads the same
     rows otherwise, so that they are read again.
     """
 
@@ -53,6 +54,7 @@ class Native:
     other_tables: Mapped | None = None
     derived: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     derive: Derive = unchanged
+    marks: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 
     def mapping(self, table: str) -> Mapped | None:
         """What journey.yaml would say of a table; None for one that the format does not have."""

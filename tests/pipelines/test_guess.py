@@ -1,0 +1,119 @@
+import gzip
+import json
+
+import polars as pl
+import pytest
+
+from pipelines.errors import DataError, UnreadableFile
+from pipelines.guess import files_below, guess, planned
+
+
+def put(folder, name, content):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(content.encode()) if name.endswith(".gz") else content.encode())
+    return path
+
+
+ORDERS = "Order No;Customer No;Ordered At;Mail;Total;Coupon;First Name\n" + "".join(
+    f"{number};c{number % 3};31.01.2026 1{number}:00;a{number}@x.example;{number}.50;A;Ann\n" for number in range(5)
+)
+
+
+def test_a_table_is_mapped_by_the_names_of_its_columns(tmp_path):
+    found = guess(put(tmp_path, "orders_2026-01.csv", ORDERS))
+
+    assert (found.format, found.said["delimiter"], found.said["kind"]) == ("csv", ";", "crm")
+    assert found.said["fields"] == {
+        "event_id": "Order No",
+        "event": {"value": "order_placed"},
+        "occurred_at": {"from": "Ordered At", "format": "%d.%m.%Y %H:%M"},
+        "user_id": "Customer No",
+        "email": "Mail",
+        "value": "Total",
+    }
+
+
+def test_columns_that_may_hold_personal_values_are_not_kept(tmp_path):
+    assert guess(put(tmp_path, "orders.csv", ORDERS)).said["properties"] == ["Coupon"]
+
+
+def test_json_lines_are_mapped_by_the_paths_in_them(tmp_path):
+    lines = [
+        {"id": f"e{number}", "name": "page_view", "ts": 1_767_261_600_000 + number, "visitor": {"cookie": "v1"},
+         "page": {"url": "https://shop.example/"}} for number in range(3)
+    ]  # fmt: skip
+
+    found = guess(put(tmp_path, "hits.json.gz", "".join(json.dumps(line) + "\n" for line in lines)))
+
+    assert found.format == "ndjson"
+    assert found.said["fields"] == {
+        "event_id": "id",
+        "event": "name",
+        "occurred_at": {"from": "ts", "format": "epoch_ms"},
+        "anonymous_id": "visitor.cookie",
+        "url": "page.url",
+    }
+
+
+def test_parquet_is_mapped_by_its_columns(tmp_path):
+    path = tmp_path / "events.parquet"
+    pl.DataFrame({"user_id": ["a"], "event": ["x"], "timestamp": ["2026-01-31T10:00:00Z"]}).write_parquet(path)
+
+    assert guess(path).said["fields"] == {"event": "event", "occurred_at": "timestamp", "user_id": "user_id"}
+
+
+@pytest.mark.parametrize(
+    ("text", "format"),
+    [("31/12/2026", "%d/%m/%Y"), ("12/31/2026", "%m/%d/%Y"), ("2026-12-31 10:00:00", None), ("1767261600", "epoch_s")],
+)
+def test_the_format_of_times_is_found_from_the_values(tmp_path, text, format):
+    found = guess(put(tmp_path, "a.csv", f"user_id,event,when_at\nann,x,{text}\nbob,y,{text}\n"))
+
+    assert found.said["fields"]["occurred_at"] == ({"from": "when_at", "format": format} if format else "when_at")
+
+
+def test_what_is_doubtful_is_said(tmp_path):
+    found = guess(put(tmp_path, "visits.csv", "day,pages\n31/12/2026,3\n"))
+
+    assert found.doubts == (
+        "day is read as %d/%m/%Y: day and month may stand the other way round",
+        "no column names the event; each row is taken for 'visits'",
+        "no column names a customer; map one of user_id, email, anonymous_id",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("a.csv", "user_id,colour\nann,red\n", "no column with a time; it has: user_id, colour"),
+        ("a.txt", "hello\nworld\n", "its lines are neither JSON objects, nor a table"),
+        ("a.csv", "\n", "it is empty"),
+        ("a.parquet", "no", "not a complete Parquet file"),
+    ],
+)
+def test_a_file_that_is_nothing_known_says_why(tmp_path, name, content, problem):
+    with pytest.raises(UnreadableFile, match=problem):
+        guess(put(tmp_path, name, content))
+
+
+def test_files_that_are_read_alike_are_one_source(tmp_path):
+    one = guess(put(tmp_path, "orders_2026-01.csv", ORDERS))
+    two = guess(put(tmp_path, "orders_2026-02.csv", ORDERS.replace("31.01", "28.02")))
+
+    (plan,) = planned([one, two])
+
+    assert (plan.name, plan.said["files"]) == ("orders", "orders/*")
+    assert [target for _, target in plan.files] == ["orders/orders_2026-01.csv", "orders/orders_2026-02.csv"]
+
+
+def test_a_path_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(DataError, match="does not exist; name the files of your export"):
+        files_below([tmp_path / "none"])
+
+
+def test_hidden_files_of_a_folder_are_left_out(tmp_path):
+    put(tmp_path, ".DS_Store", "x")
+    kept = put(tmp_path, "deep/a.csv", "x")
+
+    assert files_below([tmp_path]) == [kept]
