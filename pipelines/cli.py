@@ -87,8 +87,8 @@ def init(
         raise ConfigurationError("name the files of an export after --from: journeys init DIR --from FILES")
     from pipelines.demo import make_workspace
 
-    plans = guessed([*(from_ or []), *(files or [])])
-    made = make_workspace(folder, preset=preset, plans=plans)
+    plans, hosts = guessed([*(from_ or []), *(files or [])])
+    made = make_workspace(folder, preset=preset, plans=plans, hosts=hosts)
     out.print(f"Made {made.root} with the preset {preset} ({', '.join(preset_names())} are there).", markup=False)
     if plans:
         out.print("Next: look over `sources:` in journey.yaml, then", markup=False)
@@ -97,12 +97,14 @@ def init(
     out.print(f"  journeys check --workspace {folder}\n  journeys run --workspace {folder}", markup=False)
 
 
-def guessed(paths: list[Path]) -> list[Any]:
-    """The sources that read the files of an export, each told with its doubts; files that are nothing known are told too.
+def guessed(paths: list[Path]) -> tuple[list[Any], list[str]]:
+    """The sources that read the files of an export, each told with its doubts, and the hosts of the business.
+
+    Files that are nothing known are told too.
 
     Raises DataError when none of the files can be read.
     """
-    from pipelines.guess import files_below, guess, planned
+    from pipelines.guess import files_below, guess, own_hosts, planned
 
     guesses = []
     for path in files_below(paths):
@@ -120,7 +122,7 @@ def guessed(paths: list[Path]) -> list[Any]:
         out.print(f"Source {plan.name}: {count}, {plan.said['format']}", markup=False)
         for doubt in plan.doubts:
             out.print(f"  look: {doubt}", markup=False)
-    return plans
+    return plans, own_hosts(guesses)
 
 
 @app.command()

@@ -2,8 +2,9 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ DEEPEST = 3
 SNIFFED_BYTES = 1 << 20
 DELIMITERS = (",", ";", "\t", "|")
 ENOUGH = 0.9
+OWN_SHARE = 0.1
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "event_id": ("eventid", "messageid", "hitid", "uuid", "guid", "id", "orderid", "orderno", "ordernumber", "transactionid", "rowid"),
@@ -76,12 +78,37 @@ class Guess:
     table: str = ""
     said: Mapping[str, Any] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
+    hosts: Mapping[str, int] = field(default_factory=dict)
 
 
 def guess(path: Path) -> Guess:
     """What a file is; raises UnreadableFile when it is nothing that can be read."""
     sniffed = sniff(path)
-    return _known_product(sniffed) or _by_columns(sniffed)
+    found = _known_product(sniffed) or _by_columns(sniffed)
+    return replace(found, hosts=_hosts(sniffed.rows))
+
+
+def own_hosts(guesses: Iterable[Guess]) -> list[str]:
+    """The hosts of most pages in the files: those of the business, most frequent first."""
+    seen: Counter[str] = Counter()
+    for found in guesses:
+        seen.update(found.hosts)
+    return [host for host, pages in seen.most_common(5) if pages >= OWN_SHARE * seen.total()]
+
+
+def _hosts(rows: pl.DataFrame) -> dict[str, int]:
+    """Pages by host, from the columns named like the address of a page."""
+    named = [
+        name
+        for name in rows.columns
+        if _plain(name.rsplit(".", 1)[-1]) in SYNONYMS["url"] or "page_url" in name.lower()
+    ]
+    hosts = (
+        pl.concat([rows[name].str.extract(r"^https?://([^/:?#]+)").str.to_lowercase().alias("host") for name in named])
+        if named
+        else None
+    )
+    return {} if hosts is None else dict(hosts.drop_nulls().value_counts().iter_rows())
 
 
 def files_below(paths: Iterable[Path]) -> list[Path]:

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from pipelines.errors import DataError, UnreadableFile
-from pipelines.guess import files_below, guess, planned
+from pipelines.guess import files_below, guess, own_hosts, planned
 
 
 def put(folder, name, content):
@@ -117,3 +117,12 @@ def test_hidden_files_of_a_folder_are_left_out(tmp_path):
     kept = put(tmp_path, "deep/a.csv", "x")
 
     assert files_below([tmp_path]) == [kept]
+
+
+def test_the_hosts_of_most_pages_are_those_of_the_business(tmp_path):
+    pages = [*["https://www.shop.example/a"] * 15, *["https://app.shop.example/b"] * 4, "https://else.example/"]
+    lines = [{"user_id": "a", "event": "x", "time": "2026-01-31", "url": page} for page in pages]
+
+    found = guess(put(tmp_path, "hits.ndjson", "".join(json.dumps(line) + "\n" for line in lines)))
+
+    assert own_hosts([found]) == ["www.shop.example", "app.shop.example"]
