@@ -36,22 +36,23 @@ FOLDERS_LENGTH = 600
 NAME_LENGTH = 120
 ADVICE = (
     ("NoSuchBucket|ContainerNotFound", "there is no such bucket; check its name, the account and the endpoint"),
-    ("builder error", "the endpoint is plain http; allow that with AWS_ALLOW_HTTP=true (GOOGLE_…, AZURE_…)"),
+    ("builder error", "the endpoint is plain http; allow that with AWS_ALLOW_HTTP=true (or GOOGLE_ALLOW_HTTP, AZURE_ALLOW_HTTP)"),
+    ("InvalidUri", "the endpoint is no address; write AWS_ENDPOINT_URL as https://host:port"),
     ("InvalidObjectState|BlobArchived", "it is archived; restore it in the bucket, or narrow the pattern"),
-    ("LOCATION|PermanentRedirect|AuthorizationHeaderMalformed", "the bucket is in another region; set AWS_REGION to it"),
+    ("without LOCATION|PermanentRedirect|AuthorizationHeaderMalformed", "the bucket is in another region; set AWS_REGION to it"),
     ("latest/api/token|latest/meta-data|computeMetadata|metadata/identity", "no credentials were found; set them in the environment"),
     (
-        "40[13] |PermissionDenied|Unauthenticated|AccessDenied",
+        "status code: 40[13]|PermissionDenied|Unauthenticated|AccessDenied",
         "access was refused; check the credentials in the environment, and that they may list the bucket and read its objects",
     ),
     ("status code: 50", "the store answered with an error of its own; try again later"),
-    ("sending request|timed? ?out|HTTP error", "the store could not be reached, or did not answer in time; check endpoint and network"),
+    ("sending request|timed out|HTTP error", "the store could not be reached, or did not answer in time; check endpoint and network"),
     (
         "illegal character|empty path segment|parse path",
         "a key there has an empty, `.` or `..` part or a control character, which cannot be read; rename it, or narrow the pattern",
     ),
-    ("412 |precondition", "it was replaced while it was being fetched; the next run fetches the new one"),
-    ("404 |not found", "it is not there any more"),
+    ("status code: 412|PreconditionError", "it was replaced while it was being fetched; the next run fetches the new one"),
+    ("status code: 404|FileNotFoundError", "it is not there any more"),
 )  # fmt: skip
 
 
@@ -274,7 +275,7 @@ def _opened(bucket: str) -> "ObjectStore":
         raise Unavailable("object storage needs an extra: pip install 'journeys[storage]'") from error
     scheme, name = bucket.split("://")
     options: dict[str, Any] = {**TIMEOUTS, "retry_config": RETRIES}
-    with told_plainly():
+    with _told_plainly():
         if scheme == "gs":
             return GCSStore(name, **options)
         if scheme == "az":
@@ -295,7 +296,7 @@ def _profile() -> dict[str, Any]:
 
 def _objects(store: "ObjectStore", bucket: str, folder: str, reach: str) -> Iterator[StoredObject]:
     """The objects of a folder of a bucket; raises Unavailable."""
-    with told_plainly():
+    with _told_plainly():
         for said in _listed(store, folder, reach):
             yield StoredObject(
                 bucket, said["path"], said["e_tag"] or "", said["size"], said["last_modified"].isoformat()
@@ -316,12 +317,12 @@ def _listed(store: "ObjectStore", folder: str, reach: str) -> "Iterable[ObjectMe
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
+def _told_plainly() -> Iterator[None]:
     """Within the block, an error of the storage library becomes Unavailable with advice: its own text may hold signatures."""
     try:
         yield
-    except Exception as error:
-        of_storage = type(error).__module__.split(".")[0] in ("obstore", "botocore")
+    except BaseException as error:
+        of_storage = type(error).__module__.split(".")[0] in ("obstore", "botocore", "pyo3_runtime")
         if of_storage or isinstance(error, OSError | ValueError):
             raise Unavailable(_plainly(error)) from None
         raise
@@ -333,7 +334,7 @@ def _plainly(error: Exception) -> str:
     text = f"{type(error).__name__} {error}".split("\n\nDebug source")[0]
     code = re.search(r"<Code>(\w+)</Code>", text) or re.search(r"status code: (\d+)", text)
     seen = f" ({code[1]})" if code else ""
-    advice = next((said for signs, said in ADVICE if re.search(signs, text, re.IGNORECASE)), None)
+    advice = next((said for signs, said in ADVICE if re.search(signs, text)), None)
     return f"{advice}{seen}" if advice else re.sub(r"\S*[?=]\S*", "…", " ".join(text.split()))[:300]
 
 
@@ -409,7 +410,7 @@ class Shelf:
         if target.is_file() and target.stat().st_size == item.bytes:
             return
         incoming = self.root / REMOTE / INCOMING / f"{item.tag}.{os.getpid()}"
-        with told_plainly():
+        with _told_plainly():
             _download(store, item, incoming)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(incoming, target)

@@ -185,16 +185,24 @@ def test_the_journal_tells_what_was_fetched(s3, tmp_path):
     assert [entry["path"]] == place.files()
 
 
-def test_an_object_that_is_replaced_while_it_is_fetched_waits_for_the_next_run(s3, tmp_path):
+@pytest.mark.parametrize(
+    ("happens", "problem"),
+    [
+        (lambda s3: put(s3, "a.csv", rows("2")), "it was replaced while it was being fetched; the next run fetches"),
+        (lambda s3: s3.delete_object(Bucket="acme", Key="a.csv"), "it is not there any more"),
+    ],
+    ids=["replaced", "deleted"],
+)
+def test_an_object_that_changes_before_it_is_fetched_is_told(s3, tmp_path, happens, problem):
     put(s3, "a.csv", rows("1"))
     place = Place(tmp_path, shop="s3://acme/*.csv")
     buckets = Buckets.asked([Pattern("shop", "s3://acme/*.csv")])
-    put(s3, "a.csv", rows("2"))
+    happens(s3)
 
     failures = Shelf(place.landing).fetch(buckets.matched[buckets.patterns[0]], buckets.stores)
 
     assert list(failures) == ["s3://acme/a.csv"]
-    assert failures["s3://acme/a.csv"].startswith("it was replaced while it was being fetched")
+    assert failures["s3://acme/a.csv"].startswith(problem)
     assert place.files() == []
 
 
@@ -429,10 +437,14 @@ def test_without_credentials_it_says_so(s3, tmp_path, monkeypatch):
         Place(tmp_path, shop="s3://acme/*.csv").load()
 
 
-def test_a_store_that_nobody_can_reach_is_an_error_when_there_is_nothing_else(tmp_path, monkeypatch):
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+@pytest.mark.parametrize(
+    ("endpoint", "problem"),
+    [("http://127.0.0.1:9", "the store could not be reached"), ("localhost", "the endpoint is no address")],
+)
+def test_a_store_that_nobody_can_reach_is_an_error_when_there_is_nothing_else(tmp_path, monkeypatch, endpoint, problem):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
 
-    with pytest.raises(DataError, match=r"sources.shop.files s3://acme/\*.csv: the store could not be reached"):
+    with pytest.raises(DataError, match=rf"sources.shop.files s3://acme/\*.csv: {problem}"):
         Place(tmp_path, shop="s3://acme/*.csv").load()
 
 
