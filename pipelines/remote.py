@@ -328,7 +328,7 @@ def _told_plainly() -> Iterator[None]:
         raise
 
 
-def _plainly(error: Exception) -> str:
+def _plainly(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return f"it cannot be written below the landing folder ({error.strerror})"
     text = f"{type(error).__name__} {error}".split("\n\nDebug source")[0]
