@@ -520,7 +520,6 @@ def test_a_preview_shows_what_a_load_would_do_and_writes_nothing(shop):
 
     assert seen.summary() == {
         "source": "shop", "files": 1, "waiting": 0, "rows_sampled": 2, "missing": ["shop1.csv has no column 'land'"],
-        "source": "shop", "files": 1, "waiting": 0, "rows_sampled": 2, "missing": ["shop1.csv has no column 'land'"],
         "quarantine": {"wrong_columns": 2},
     }  # fmt: skip
     assert seen.events.is_empty()
