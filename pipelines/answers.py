@@ -269,7 +269,8 @@ def print_check(findings: dict[str, Any], out: Console) -> None:
     out.print(f"Configuration of {findings['workspace']} is valid (version {findings['configuration']}).", markup=False)
     for source in findings["sources"]:
         counts = f"{_counted(source['files'], 'file')}, {_counted(source['rows_sampled'], 'row')} sampled"
-        out.print(f"Source {source['source']}: {counts}", markup=False)
+        waiting = f"; {_counted(source['waiting'], 'object')} to be fetched" if source["waiting"] else ""
+        out.print(f"Source {source['source']}: {counts}{waiting}", markup=False)
         for missing in source["missing"]:
             out.print(f"  missing: {missing}", markup=False)
         for reason, rows in source["quarantine"].items():

@@ -57,6 +57,7 @@ def load_new_files(
     hmac_key: bytes,
     part_rows: int = PART_ROWS,
     done: Callable[[LandedFile], None] = lambda _file: None,
+    say: Callable[[str], None] = lambda _line: None,
 ) -> LoadSummary:
     """Load every landed file that the warehouse does not hold; ops.failed_files tells those that could not be read.
 
@@ -64,10 +65,11 @@ def load_new_files(
 
     Fills raw.sources, raw.files, raw.row_outcomes, raw.quarantine, raw.web_events, raw.crm_events, raw.ad_spend, raw.crm_records
     and raw.line_items.
-    A file that cannot be read is told in `problems`, and nothing of it is loaded. `done` is called after each file.
+    A file that cannot be read is told in `problems`, and nothing of it is loaded. `done` is called after each file, `say` with a
+    line before and after objects are fetched.
     Raises DataError when there is no landing folder or no file in it, or when the books of a file do not balance.
     """
-    found = discover(landing, sources)
+    found = discover(landing, sources, say=say)
     problems = refusals(found)
     totals: Counter[str] = Counter()
     files_loaded = 0

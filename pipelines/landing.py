@@ -1,17 +1,17 @@
 """Landing: which files have landed, known by their content, and since when; the journal that remembers it."""
 
 import hashlib
-import json
-import os
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipelines import journal as journals
 from pipelines.errors import ConfigurationError, DataError
+from pipelines.journal import JOURNAL
+from pipelines.remote import REMOTE, Arrivals, StoredObject, is_url, land, waiting
 from transforms.mapping import Source
 
-JOURNAL = "_journal"
 FILES = "files.ndjson"
 ID_LENGTH = 16
 SETTLED_NS = 2_000_000_000
@@ -32,11 +32,15 @@ class LandedFile:
 
 @dataclass(frozen=True)
 class Discovery:
-    """What is there: files to read, files that are refused (source, path, why), patterns that match nothing."""
+    """What is there: files to read, what is refused (source, path or pattern, why), patterns that match nothing.
+
+    `waiting`: by source, the objects of a bucket that have not landed yet.
+    """
 
     files: list[LandedFile]
     refused: list[tuple[str, str, str]]
     unmatched: list[tuple[str, str, str]]
+    waiting: Mapping[str, list[StoredObject]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,33 +55,38 @@ class Entry:
     landed_at: str
 
 
-def discover(landing: Path, sources: Mapping[str, Source]) -> Discovery:
+def discover(
+    landing: Path, sources: Mapping[str, Source], *, say: Callable[[str], None] = lambda _line: None
+) -> Discovery:
     """The files of all sources, what is refused, and which patterns match nothing; new files are written to the journal.
 
+    Objects that a source asks for and that have not landed are landed first; `say` is told of them.
     Raises DataError when there is no landing folder, or no file in it that a source asks for.
     """
-    found, journal = _survey(landing, sources)
+    found, journal = _survey(landing, sources, land(landing, sources, say=say))
     journal.write()
     return found
 
 
 def look(landing: Path, sources: Mapping[str, Source]) -> Discovery:
-    """What `discover` would find; nothing is written.
+    """What `discover` would find without the objects that wait in buckets; nothing is written.
 
     Raises DataError as `discover` does.
     """
-    return _survey(landing, sources)[0]
+    return _survey(landing, sources, waiting(landing, sources))[0]
 
 
-def _survey(landing: Path, sources: Mapping[str, Source]) -> "tuple[Discovery, Journal]":
+def _survey(landing: Path, sources: Mapping[str, Source], arrivals: Arrivals) -> "tuple[Discovery, Journal]":
     if not landing.is_dir():
         raise DataError(
             f"the landing folder {landing} does not exist; make it and put files there, or make a sample: journeys sample"
         )
     root = landing.resolve()
     journal = Journal(root)
-    matched, refused, unmatched = _matches(root, sources)
-    if not matched and not refused:
+    matched, refused, unmatched = _matches(root, sources, arrivals)
+    if not matched and not refused and arrivals.problems:
+        raise DataError("\n".join(f"sources.{name}.files {pattern}: {why}" for name, pattern, why in arrivals.problems))
+    if not matched and not refused and not arrivals.waiting:
         asked = "; ".join(
             f"sources.{name}.files {', '.join(pattern for _, pattern in source.patterns)}"
             for name, source in sources.items()
@@ -97,11 +106,11 @@ def _survey(landing: Path, sources: Mapping[str, Source]) -> "tuple[Discovery, J
             )
             continue
         files.setdefault(file.file_id, file)
-    return Discovery(list(files.values()), refused, unmatched), journal
+    return Discovery(list(files.values()), refused + arrivals.problems, unmatched, arrivals.waiting), journal
 
 
 def _matches(
-    root: Path, sources: Mapping[str, Source]
+    root: Path, sources: Mapping[str, Source], arrivals: Arrivals
 ) -> tuple[list[tuple[str, str, Path]], list[tuple[str, str, str]], list[tuple[str, str, str]]]:
     """Files by source, table and path, refused ones, and patterns without a match."""
     owners: dict[Path, tuple[str, str]] = {}
@@ -109,8 +118,8 @@ def _matches(
     unmatched: list[tuple[str, str, str]] = []
     for name, source in sorted(sources.items()):
         for table, pattern in source.patterns:
-            found = _found(root, pattern)
-            if not found:
+            found = arrivals.files[pattern] if is_url(pattern) else _found(root, pattern)
+            if not found and not is_url(pattern):
                 unmatched.append((name, pattern, f'no file matches sources.{name}.files "{pattern}" under {root}'))
             for path in found:
                 shown = path.relative_to(root).as_posix()
@@ -129,11 +138,12 @@ def _also_matched(name: str, owner: str, table: str) -> str:
 
 
 def _found(root: Path, pattern: str) -> list[Path]:
-    """The files that a pattern matches, the journal and hidden files left out."""
+    """The files that a pattern matches, the journal, hidden files and (unless the pattern names it) `_remote` left out."""
+    closed = {JOURNAL} if pattern.split("/")[0] == REMOTE else {JOURNAL, REMOTE}
     paths = (path for path in root.glob(pattern) if path.is_file())
     parts = ((path, path.relative_to(root).parts) for path in paths)
     return sorted(
-        path for path, names in parts if names[0] != JOURNAL and not any(name.startswith(".") for name in names)
+        path for path, names in parts if names[0] not in closed and not any(name.startswith(".") for name in names)
     )
 
 
@@ -144,7 +154,7 @@ class Journal:
         self.root = root
         self.file = root / JOURNAL / FILES
         self.now = datetime.now(UTC)
-        self.entries = list(self._read())
+        self.entries = list(journals.entries(self.file, Entry))
         self.by_place = {(entry.path, entry.bytes, entry.modified_ns): entry for entry in self.entries}
         self.first_seen = {entry.file_id: entry for entry in reversed(self.entries)}
         self.added: list[Entry] = []
@@ -164,36 +174,8 @@ class Journal:
 
     def write(self) -> None:
         """Append what is new, all of it or nothing, and make it last."""
-        if not self.added:
-            return
-        self.file.parent.mkdir(exist_ok=True)
-        text = "".join(json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in self.added)
-        start = "" if not self.file.exists() or self._ends_line() else "\n"
-        handle = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(handle, (start + text).encode())
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        journals.append(self.file, self.added)
         self.added = []
-
-    def _ends_line(self) -> bool:
-        return self.file.stat().st_size == 0 or self.file.read_bytes().endswith(b"\n")
-
-    def _read(self) -> Iterable[Entry]:
-        if not self.file.exists():
-            return
-        for number, line in enumerate(self.file.read_text(encoding="utf-8").split("\n"), start=1):
-            if not line:
-                continue
-            try:
-                yield Entry(**json.loads(line))
-            except json.JSONDecodeError:
-                continue
-            except TypeError as error:
-                raise DataError(
-                    f"{self.file}, line {number}: not an entry of the journal ({error}); restore it from a backup"
-                ) from error
 
 
 def _is_settled(entry: Entry) -> bool:

@@ -29,7 +29,10 @@ NO_EVENTS = EVENTS.empty()
 
 @dataclass(frozen=True)
 class Preview:
-    """What a load would do with a source, from a sample of its first rows; nothing is written."""
+    """What a load would do with a source, from a sample of its first rows; nothing is written.
+
+    `waiting`: objects of a bucket that a load would fetch first; they are not sampled.
+    """
 
     source: str
     files: int
@@ -38,12 +41,14 @@ class Preview:
     quarantine: dict[str, int]
     problems: list[str]
     events: pl.DataFrame
+    waiting: int = 0
 
     def summary(self) -> dict[str, Any]:
         """All but the events and problems, for showing."""
         return {
             "source": self.source,
             "files": self.files,
+            "waiting": self.waiting,
             "rows_sampled": self.rows_sampled,
             "missing": self.missing,
             "quarantine": self.quarantine,
@@ -76,11 +81,12 @@ def _preview(
     hmac_key: bytes,
 ) -> Preview:
     files = [file for file in found.files if file.source == name]
+    waiting = len(found.waiting.get(name, []))
     problems = [f"{path}: {problem}" for path, owner, problem in refusals(found) if owner == name]
     try:
         desks = desks_of(name, source, landing, journey=journey, hmac_key=hmac_key)
     except UnreadableFile as error:
-        return Preview(name, len(files), 0, [], {}, [*problems, str(error)], NO_EVENTS)
+        return Preview(name, len(files), 0, [], {}, [*problems, str(error)], NO_EVENTS, waiting)
     parts = [_preview_of_feed(desk, readers.files_of(desk.feed, files), connection) for desk in desks]
     return Preview(
         source=name,
@@ -90,6 +96,7 @@ def _preview(
         quarantine=dict(sorted(sum((Counter(part.quarantine) for part in parts), Counter()).items())),
         problems=[*problems, *(problem for part in parts for problem in part.problems)],
         events=pl.concat([NO_EVENTS, *(part.events for part in parts)]),
+        waiting=waiting,
     )
 
 

@@ -11,7 +11,7 @@ from pipelines.settings import read_configuration
 from pipelines.warehouse import sql_files
 
 ROOT = Path(__file__).resolve().parents[1]
-GUIDES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+GUIDES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 
 def test_the_dictionary_is_current() -> None:

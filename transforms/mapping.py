@@ -6,6 +6,7 @@ column or nested path that the mapping names, and one column `json:<name>` (a JS
 """
 
 import json
+import re
 import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ FIELDS = (*TEXT_FIELDS[:2], *TIME_FIELDS, *TEXT_FIELDS[2:])
 ADDED = ("value", "value_minor")
 PERSONAL = ("email", "phone")
 CARRIED = ("file", "row", "text", "problem", "landed_at")
+
+SCHEMES = ("s3", "gs", "az")
+BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+SIGNED = re.compile(r"[?&](sig|sv|se|[^=/]*(signature|credential|token|secret|accesskeyid))=", re.IGNORECASE)
 
 Scalar = str | int | float | bool
 
@@ -237,12 +242,42 @@ class TableMapping(Entry):
     time_zone: str | None = None
 
 
+def check_pattern(pattern: str) -> None:
+    """Refuse a pattern that leaves the landing folder, and a URL of another scheme or with credentials in it."""
+    if "://" in pattern:
+        _check_url(pattern)
+    elif pattern.startswith(("/", "~")) or ".." in pattern.split("/"):
+        raise ValueError(f"'{pattern}' leaves the landing folder; give a pattern below it, such as web/**/*.ndjson*")
+
+
+def _check_url(pattern: str) -> None:
+    scheme, _, rest = pattern.partition("://")
+    bucket, _, glob = rest.partition("/")
+    if scheme not in SCHEMES:
+        raise ValueError(
+            f"'{scheme}://' cannot be read; allowed are patterns below the landing folder, and URLs that begin with "
+            f"{', '.join(f'{known}://' for known in SCHEMES)}"
+        )
+    if "@" in bucket or ":" in bucket or SIGNED.search(glob):
+        raise ValueError(
+            "a URL under `files` names a bucket and nothing else: no user, account, key or signature. Credentials are given in "
+            "the environment; replace those that were written here"
+        )
+    if not BUCKET.fullmatch(bucket):
+        raise ValueError(f"'{pattern}' names no bucket; write {scheme}://bucket/folder/**/*.ndjson.gz")
+    segments = glob.split("/")
+    if any(segment in ("", ".", "..") for segment in segments):
+        raise ValueError(f"'{pattern}' names no object; write {scheme}://{bucket}/folder/**/*.ndjson.gz")
+    if any("**" in segment and segment != "**" for segment in segments):
+        raise ValueError(f"'{pattern}': `**` stands alone between slashes, as in {scheme}://{bucket}/folder/**/*.gz")
+
+
 class Source(Entry):
     """One source of journey.yaml: which files, and what their rows say."""
 
     format: Format | Bare
     files: Names | dict[str, Names] = Field(
-        description="Globs below the landing folder; of a format with several tables, by table."
+        description="Globs below the landing folder, or URLs such as s3://bucket/web/**/*.gz; of a format with several tables, by table."
     )
     kind: Literal["web", "crm", "spend"] = Field("web", description="spend: money spent on a day, by nobody.")
     delimiter: str = Field(",", description="csv: any one character, or `whitespace`.")
@@ -276,10 +311,7 @@ class Source(Entry):
     @classmethod
     def _inside_landing(cls, value: tuple[str, ...] | dict[str, tuple[str, ...]]) -> Any:
         for pattern in _all_patterns(value):
-            if pattern.startswith(("/", "~")) or ".." in pattern.split("/"):
-                raise ValueError(
-                    f"'{pattern}' leaves the landing folder; give a pattern below it, such as web/**/*.ndjson*"
-                )
+            check_pattern(pattern)
         if not _all_patterns(value):
             raise ValueError("'files' needs at least 1 entry")
         return value

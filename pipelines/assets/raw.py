@@ -31,6 +31,7 @@ def landed(night: Night) -> Rows:
         night.configuration.sources,
         journey=night.journey,
         hmac_key=night.workspace.hmac_key,
+        say=night.say,
     )
     night.loaded.update(files=summary.files_loaded, rows=summary.rows_in)
     return night.row_counts(LANDED)

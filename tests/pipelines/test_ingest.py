@@ -519,7 +519,8 @@ def test_a_preview_shows_what_a_load_would_do_and_writes_nothing(shop):
     (seen,) = preview(shop.landing, shop.sources, journey=Journey())
 
     assert seen.summary() == {
-        "source": "shop", "files": 1, "rows_sampled": 2, "missing": ["shop1.csv has no column 'land'"], "quarantine": {"wrong_columns": 2},
+        "source": "shop", "files": 1, "waiting": 0, "rows_sampled": 2, "missing": ["shop1.csv has no column 'land'"],
+        "quarantine": {"wrong_columns": 2},
     }  # fmt: skip
     assert seen.events.is_empty()
     assert shop.warehouse.path.read_bytes() == before
