@@ -7,6 +7,7 @@ Dagster is imported by the commands that run the night, and by no other.
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
@@ -246,6 +247,29 @@ def status(
 
 @app.command()
 @reported
+def replay(
+    reason: Annotated[str, typer.Option(help="Why the rows were kept aside, such as bad_time.")],
+    file: Annotated[str | None, typer.Option(help="Only those of one file, by its path below landing/.")] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read rows that were kept aside again, after a mapping was mended or time has passed, and say where they went."""
+    from pipelines import replay as replays
+
+    place = workspace_at(workspace)
+    place.configuration  # noqa: B018  (a wrong configuration is told first)
+    quiet = (lambda _line: None) if as_json else (lambda line: out.print(line, markup=False))
+    problems: list[str] = []
+    moved = replays.replay(place, reason=reason, path=file, run=lambda: problems.extend(run_quietly(place, quiet)))
+    print_json(asdict(moved)) if as_json else out.print(replays.sentence(moved, file), markup=False)
+    for problem in problems:
+        err.print(f"error: {problem}", markup=False)
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+@reported
 def dictionary(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Print the data dictionary: every table and column with its sentence, as Markdown."""
     from pipelines.dictionary import dictionary_markdown, dictionary_tables
@@ -256,11 +280,16 @@ def dictionary(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
         sys.stdout.write(dictionary_markdown())
 
 
-def run_night(place: Workspace) -> None:
-    """Run the night in process, a line a step, and say what came of it; exit 1 when a file could not be read."""
+def run_quietly(place: Workspace, say: Callable[[str], None]) -> list[str]:
+    """Run the night in process; returns what could not be read."""
     from pipelines.run import run_in_process
 
-    problems = run_in_process(place, say=lambda line: out.print(line, markup=False))
+    return run_in_process(place, say=say)
+
+
+def run_night(place: Workspace) -> None:
+    """Run the night in process, a line a step, and say what came of it; exit 1 when a file could not be read."""
+    problems = run_quietly(place, lambda line: out.print(line, markup=False))
     for line in answers.telling_numbers(place):
         out.print(line, markup=False)
     print_where(place)

@@ -10,7 +10,7 @@ import polars as pl
 from pipelines import readers
 from pipelines.drift import held_to_schema
 from pipelines.errors import UnreadableFile
-from pipelines.landing import content_id
+from pipelines.landing import JUDGED_BY_THE_CLOCK, content_id, replays
 from pipelines.readers import Feed
 from pipelines.warehouse import Connection, scratch
 from transforms.canonical import Rules, canonical_rows
@@ -70,7 +70,7 @@ def desks_of(name: str, source: Source, landing: Path, *, journey: Journey, hmac
     """
     feeds = readers.feeds(name, source)
     lookups = {lookup: _lookup_table(landing, lookup, said, source) for lookup, said in source.lookups.items()}
-    version = _rule_version(source, feeds, landing, journey=journey, hmac_key=hmac_key)
+    version = _rule_version(name, feeds, landing, journey=journey, hmac_key=hmac_key, source=source)
     return [_desk(name, feed, lookups, version, journey=journey, hmac_key=hmac_key) for feed in feeds]
 
 
@@ -97,9 +97,13 @@ def _desk(
     return Desk(name, feed, asked, feed.wanted(asked), rules, zone, lookups, version)
 
 
-def _rule_version(source: Source, feeds: list[Feed], landing: Path, *, journey: Journey, hmac_key: bytes) -> str:
+def _rule_version(
+    name: str, feeds: list[Feed], landing: Path, *, source: Source, journey: Journey, hmac_key: bytes
+) -> str:
     """Keyed hash of all that decides how the rows of a source are read."""
+    replayed = [replay for replay in replays(landing) if (replay.source, replay.reason) == (name, JUDGED_BY_THE_CLOCK)]
     said = {
+        **({"replayed": [[replay.file_id, replay.at] for replay in replayed]} if replayed else {}),
         "source": source.model_dump(mode="json", exclude={"lateness"}),
         "feeds": [
             [feed.table, feed.version, feed.source.model_dump(mode="json", exclude={"lateness"})]

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from pipelines import readers
 from pipelines.desk import Desk, Judged, desks_of
 from pipelines.drift import columns_of_files, rows_of
 from pipelines.errors import DataError, UnreadableFile
-from pipelines.landing import Discovery, LandedFile, discover
+from pipelines.landing import Discovery, LandedFile, discover, later_judgements
 from pipelines.readers.text import KEPT_CHARACTERS
 from pipelines.warehouse import Connection, Warehouse, as_arrow, insert, scratch, sql_text
 from transforms.contracts import KEY, TABLES, TIME
@@ -70,7 +70,7 @@ def load_new_files(
     Raises DataError when there is no landing folder or no file in it, or when the books of a file do not balance.
     """
     found = discover(landing, sources, say=say)
-    problems = refusals(found)
+    problems, later = refusals(found), later_judgements(landing)
     totals: Counter[str] = Counter()
     files_loaded = 0
     with warehouse.opened():
@@ -79,7 +79,8 @@ def load_new_files(
         _forget_other_rules(warehouse, rules, kept=closed, found=found)
         held = set(warehouse.query(sql_text("ingest/known_files.sql"))["file_id"])
         for name in sorted(sources):
-            files = [file for file in found.files if file.source == name and file.file_id not in held]
+            new = [file for file in found.files if file.source == name and file.file_id not in held]
+            files = [replace(file, replayed_at=later.get(file.file_id)) for file in new]
             if name in closed:
                 concerned = [file.relative for file in files] or [pattern for _, pattern in sources[name].patterns]
                 problems += [(path, name, closed[name]) for path in concerned]
@@ -312,7 +313,7 @@ class Tray:
 
 def numbered(part: pl.DataFrame, file: LandedFile, number: int) -> pl.DataFrame:
     """Rows of a file with its number among the files at hand, and its landing time."""
-    return part.with_columns(file=pl.lit(number, pl.UInt32), landed_at=pl.lit(file.landed_at, TIME))
+    return part.with_columns(file=pl.lit(number, pl.UInt32), landed_at=pl.lit(file.judged_at, TIME))
 
 
 class Books:

@@ -14,12 +14,17 @@ from transforms.mapping import Source
 
 FILES = "files.ndjson"
 ID_LENGTH = 16
+REPLAYS = "replays.ndjson"
+JUDGED_BY_THE_CLOCK = "future_time"
 SETTLED_NS = 2_000_000_000
 
 
 @dataclass(frozen=True)
 class LandedFile:
-    """A file below the landing folder. `file_id` is its content; `landed_at` when that content was first seen."""
+    """A file below the landing folder. `file_id` is its content; `landed_at` when that content was first seen.
+
+    `replayed_at` is when it was last asked for again because of rows that lay in the future.
+    """
 
     file_id: str
     source: str
@@ -28,6 +33,34 @@ class LandedFile:
     bytes: int
     landed_at: datetime
     table: str = ""
+    replayed_at: datetime | None = None
+
+    @property
+    def judged_at(self) -> datetime:
+        """The instant after which, with a day's grace, an event of the file lies in the future."""
+        return self.replayed_at or self.landed_at
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A line of the journal: rows of a file that were kept aside for a reason were asked for again."""
+
+    file_id: str
+    source: str
+    path: str
+    reason: str
+    at: str
+
+
+def replays(landing: Path) -> list[Replay]:
+    """All replays, in order."""
+    return list(journals.entries(landing / JOURNAL / REPLAYS, Replay))
+
+
+def later_judgements(landing: Path) -> dict[str, datetime]:
+    """By file, the last time that its rows in the future were asked for again."""
+    told = {replay.file_id: replay.at for replay in replays(landing) if replay.reason == JUDGED_BY_THE_CLOCK}
+    return {file_id: datetime.fromisoformat(at) for file_id, at in told.items()}
 
 
 @dataclass(frozen=True)
