@@ -13,6 +13,7 @@ from pipelines.landing import content_id
 from pipelines.readers import Feed
 from pipelines.warehouse import Connection, scratch
 from transforms.canonical import Rules, canonical_rows
+from transforms.channel_rules import RULES
 from transforms.journey import Journey
 from transforms.mapping import (
     DELIMITED,
@@ -107,6 +108,7 @@ def _rule_version(source: Source, feeds: list[Feed], landing: Path, *, journey: 
         "time_zone": journey.time_zone,
         "currency": journey.currency,
         "internal_hosts": journey.internal_hosts,
+        "click_ids": {name: click.kind for name, click in RULES.click_ids.items()},
         "identity": journey.identity.model_dump(mode="json", include={"country", "junk", "valid"}),
         "lookups": {lookup: content_id(landing / said.file) for lookup, said in source.lookups.items()},
     }
