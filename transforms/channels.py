@@ -90,19 +90,19 @@ def source_category(source: pl.Expr) -> pl.Expr:
     brand in any country, below nothing but `m.`, `mobile.` or a country's two letters.
     """
     bare = source.str.replace(r"^www\.", "")
-    exact, below, brands = _categories("*.", ".*")
+    exact, below, brands = _categories()
     hosts = [bare, *(bare.str.extract(rf"^(?:[^.]+\.){{{labels}}}([^.]+\..+)$") for labels in range(1, DEEPEST))]
     stem = pl.when(bare.str.contains(COUNTRY)).then(bare.str.replace(COUNTRY, ""))
     listed = [(bare, exact), *((host, below) for host in hosts), (stem, brands), (stem.str.replace(FRONT, ""), brands)]
     return pl.coalesce(*(text.replace_strict(known, default=None, return_dtype=pl.String) for text, known in listed))
 
 
-def _categories(before: str, behind: str) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """The listed sources as they stand, those with what lies below them, and the brands."""
-    listed = RULES.categories.items()
-    below = {source.removeprefix(before): category for source, category in listed if source.startswith(before)}
-    brands = {source.removesuffix(behind): category for source, category in listed if source.endswith(behind)}
-    return dict(listed), below, brands
+def _categories() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """The categories of the sources as they stand, of those with what lies below them, and of the brands."""
+    exact = dict(RULES.categories)
+    below = {source[2:]: category for source, category in exact.items() if source.startswith("*.")}
+    brands = {source[:-2]: category for source, category in exact.items() if source.endswith(".*")}
+    return exact, below, brands
 
 
 def host_of(referrer: str) -> pl.Expr:
