@@ -23,6 +23,8 @@ BARE_HOST = r"^\s*([^/:?#@\s]+\.[^/:?#@\s]+)(?:[/:?#\s]|$)"
 COUNTRY = r"\.(?:com?\.)?[a-z]{2,3}$"
 FRONT = r"^(?:m|mobile|[a-z]{2})\."
 DEEPEST = 6
+LISTED = pl.Series(list(RULES.categories))
+CATEGORIES = pl.Series(list(RULES.categories.values()))
 
 
 def with_own_channel(events: pl.LazyFrame, *, ignored_hosts: Sequence[str]) -> pl.LazyFrame:
@@ -90,19 +92,11 @@ def source_category(source: pl.Expr) -> pl.Expr:
     brand in any country, below nothing but `m.`, `mobile.` or a country's two letters.
     """
     bare = source.str.replace(r"^www\.", "")
-    exact, below, brands = _categories()
     hosts = [bare, *(bare.str.extract(rf"^(?:[^.]+\.){{{labels}}}([^.]+\..+)$") for labels in range(1, DEEPEST))]
     stem = pl.when(bare.str.contains(COUNTRY)).then(bare.str.replace(COUNTRY, ""))
-    listed = [(bare, exact), *((host, below) for host in hosts), (stem, brands), (stem.str.replace(FRONT, ""), brands)]
-    return pl.coalesce(*(text.replace_strict(known, default=None, return_dtype=pl.String) for text, known in listed))
-
-
-def _categories() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """The categories of the sources as they stand, of those with what lies below them, and of the brands."""
-    exact = dict(RULES.categories)
-    below = {source[2:]: category for source, category in exact.items() if source.startswith("*.")}
-    brands = {source[:-2]: category for source, category in exact.items() if source.endswith(".*")}
-    return exact, below, brands
+    listed_as = [bare, *("*." + host for host in hosts), stem + ".*", stem.str.replace(FRONT, "") + ".*"]
+    category = pl.element().replace_strict(LISTED, CATEGORIES, default=None)
+    return pl.concat_list(listed_as).list.eval(category).list.drop_nulls().list.first()
 
 
 def host_of(referrer: str) -> pl.Expr:
