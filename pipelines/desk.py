@@ -14,6 +14,7 @@ from pipelines.landing import JUDGED_BY_THE_CLOCK, content_id, replays
 from pipelines.readers import Feed
 from pipelines.warehouse import Connection, scratch
 from transforms.canonical import Rules, canonical_rows
+from transforms.channel_rules import RULES
 from transforms.journey import Journey
 from transforms.mapping import (
     DELIMITED,
@@ -113,6 +114,7 @@ def _rule_version(
         "time_zone": journey.time_zone,
         "currency": journey.currency,
         "internal_hosts": journey.internal_hosts,
+        "click_ids": {name: click.kind for name, click in RULES.click_ids.items()},
         "identity": journey.identity.model_dump(mode="json", include={"country", "junk", "valid"}),
         "lookups": {lookup: content_id(landing / said.file) for lookup, said in source.lookups.items()},
     }

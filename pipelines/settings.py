@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from pipelines import readers
 from pipelines.errors import ConfigurationError, DataError
+from transforms.channel_rules import RULES
 from transforms.journey import Entry, Funnel, Journey
 from transforms.mapping import Source
 
@@ -45,8 +46,8 @@ class Configuration(Entry):
 
     @property
     def version(self) -> str:
-        """Hash of everything that can change a number."""
-        said = self.model_dump(mode="json", exclude={"engine", "preset"})
+        """Hash of everything that can change a number, the channel rules with it."""
+        said = {**self.model_dump(mode="json", exclude={"engine", "preset"}), "channel_rules": RULES.version}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -1,6 +1,7 @@
 """Canonical rows: mapped fields as typed columns that mean the same for every source, with a verdict on each row."""
 
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ import phonenumbers
 import polars as pl
 
 from transforms.agents import agent_columns
+from transforms.channel_rules import RULES
 from transforms.contracts import IDENTIFIERS, KEY, TIME
 from transforms.distinct import expr_per_distinct, per_distinct
 from transforms.hashing import SEPARATOR, fast_key
@@ -37,10 +39,6 @@ ADDRESS = (
 )
 BARE_HOST = r"^([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})/"
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
-CLICK_IDS = (
-    "gclid", "gbraid", "wbraid", "dclid", "fbclid", "msclkid", "ttclid", "twclid", "li_fat_id", "yclid", "epik", "ScCid",
-    "rdt_cid", "irclickid", "mc_eid",
-)  # fmt: skip
 
 EXPONENTS = {
     **dict.fromkeys(
@@ -264,9 +262,17 @@ def _address_parts() -> dict[str, pl.Expr]:
         "address_path": _rooted(path),
         "bare_host": _clean_host(bare.str.extract(BARE_HOST)),
         "bare_path": _rooted(bare.str.replace(BARE_HOST, "/")),
-        "click_id": query.str.extract(rf"(?:^|&)({'|'.join(CLICK_IDS)})=[^&]"),
+        "click_id": _click_parameter(query),
         **{f"query_{name}": _query_value(query, name) for name in UTM},
     }
+
+
+def _click_parameter(query: pl.Expr) -> pl.Expr:
+    """The name of the click parameter of a query, in lower case: the first of an ad, else the first of another kind."""
+    ads = [name for name, click in RULES.click_ids.items() if click.kind == "ad"]
+    others = [name for name in RULES.click_ids if name not in ads]
+    found = [query.str.extract(rf"(?i)(?:^|&)({'|'.join(map(re.escape, names))})=[^&]") for names in (ads, others)]
+    return pl.coalesce(*found).str.to_lowercase()
 
 
 def _clean_host(host: pl.Expr) -> pl.Expr:

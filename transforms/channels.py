@@ -1,108 +1,136 @@
-"""Channels: how a customer came with an event, by GA4's default channel groups.
+"""Channels: how a customer came with an event, by GA4's default channel groups (rules: transforms/channel_rules.py)."""
 
-The rules (groups in their published order, lists of sites, click parameters, media of contacts) are data with a
-version: `transforms/rules/channels.json`.
-"""
-
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib import resources
 from typing import Any
 
 import polars as pl
 
+from transforms.channel_rules import RULES
+from transforms.distinct import per_distinct
 from transforms.kernels import distinct_rows
 
-RULES: dict[str, Any] = json.loads(resources.files("transforms").joinpath("rules", "channels.json").read_text("utf-8"))
-RULES_VERSION: str = RULES["version"]
 DIRECT = "Direct"
 UNASSIGNED = "Unassigned"
-CHANNELS: tuple[str, ...] = (*(group["channel"] for group in RULES["groups"]), UNASSIGNED)
-ANSWERED_CONTACTS: tuple[str, ...] = tuple(RULES["contacts"]["answered"])
+CHANNELS: tuple[str, ...] = (*(group["channel"] for group in RULES.groups), UNASSIGNED)
 
-ARRIVAL = ("given_channel", "utm_source", "utm_medium", "utm_campaign", "click_id", "referrer", "hostname")
+CAMPAIGN = ("given_channel", "utm_source", "utm_medium", "utm_campaign", "click_id")
+ARRIVAL = (*CAMPAIGN, "referrer", "hostname")
+
+ADDRESS_HOST = r"(?i)^\s*(?:(?:https?|android-app|ios-app):)?//(?:[^/@?#]*@)?(\[[0-9a-f:.]+\]|[^/:?#\s\[\]]+)"
+BARE_HOST = r"^\s*([^/:?#@\s]+\.[^/:?#@\s]+)(?:[/:?#\s]|$)"
+COUNTRY = r"\.(?:com?\.)?[a-z]{2,3}$"
+FRONT = r"^(?:m|mobile|[a-z]{2})\."
+DEEPEST = 6
+LISTED = pl.Series(list(RULES.categories))
+CATEGORIES = pl.Series(list(RULES.categories.values()))
 
 
-def with_own_channel(events: pl.LazyFrame, *, own_hosts: Sequence[str]) -> pl.LazyFrame:
+def with_own_channel(events: pl.LazyFrame, *, ignored_hosts: Sequence[str]) -> pl.LazyFrame:
     """Say how the customer came with each event.
 
-    In:  the columns of `ARRIVAL`, and any others.
+    In:  the columns of `ARRIVAL`, and any others; the hosts that are no referrers, with what lies below them.
     Out: the same rows, in the same order, and `own_channel`; null where nothing says how they came.
     """
     schema = {**events.collect_schema(), "own_channel": pl.String()}
-    return events.map_batches(partial(_add_own_channel, own_hosts=own_hosts), schema=schema)
+    return events.map_batches(partial(_add_own_channel, ignored_hosts=ignored_hosts), schema=schema)
 
 
-def _add_own_channel(events: pl.DataFrame, *, own_hosts: Sequence[str]) -> pl.DataFrame:
-    arrivals, place = distinct_rows(events.select(ARRIVAL))
-    channels = classify(arrivals.lazy(), own_hosts=own_hosts).collect(engine="in-memory")["own_channel"]
+def _add_own_channel(events: pl.DataFrame, *, ignored_hosts: Sequence[str]) -> pl.DataFrame:
+    addresses, address = distinct_rows(events.select("referrer"))
+    hosts = addresses.select(referrer_host=host_of("referrer")).to_series().gather(address)
+    arrivals, place = distinct_rows(events.select(*CAMPAIGN, "hostname").with_columns(hosts))
+    channels = classify(arrivals.lazy(), ignored_hosts=ignored_hosts).collect(engine="in-memory")["own_channel"]
     return events.with_columns(own_channel=channels.gather(place))
 
 
-def classify(arrivals: pl.LazyFrame, *, own_hosts: Sequence[str]) -> pl.LazyFrame:
+def classify(arrivals: pl.LazyFrame, *, ignored_hosts: Sequence[str]) -> pl.LazyFrame:
     """The channel of each way of arriving.
 
-    In:  the columns of `ARRIVAL`.
-    Out: these, and `own_channel`: the channel the source gives; else the default group of source, medium and campaign,
-         where each is the address's own, else what its click parameter says, else what its referrer says. Null where
-         there is no campaign data, and no referrer but the page's own host or `own_hosts` (with what lies below them).
+    In:  the columns of `CAMPAIGN`, `hostname`, and `referrer_host` as of `host_of`.
+    Out: these, and `own_channel`: the channel the source gives; else the default group of source, medium and campaign.
+         Source and medium are each the address's own, else what its click parameter says; where it has none of them, the
+         referrer's host. Null where there is none of all these, and no referrer but the page's own host or
+         `ignored_hosts` (with what lies below them).
     """
-    click = _text("click_id")
-    host = external_host(pl.col("referrer"), hostname=pl.col("hostname"), own_hosts=own_hosts)
-    medium_of_host = pl.when(_text("utm_source").is_null() & click.is_null()).then(_medium_of_site(pl.col("said_host")))
-    says_something = pl.any_horizontal(pl.col("said_source", "said_medium", "said_campaign").is_not_null())
-    group = default_group(source=pl.col("said_source"), medium=pl.col("said_medium"), campaign=pl.col("said_campaign"))
     given = pl.col("given_channel").str.strip_chars()
-    return (
-        arrivals.with_columns(said_host=host, said_campaign=_text("utm_campaign"))
-        .with_columns(
-            said_source=pl.coalesce(_text("utm_source"), _said_by_click(click, "source"), "said_host"),
-            said_medium=pl.coalesce(_text("utm_medium"), _said_by_click(click, "medium"), medium_of_host),
+    says_nothing = pl.all_horizontal(pl.col("source", "medium").is_null())
+    is_referrer = says_nothing & ~_is_ignored(pl.col("referrer_host"), ignored_hosts)
+    texts = {name: pl.col(name) for name in ("category", "source", "medium", "campaign")}
+    said = (
+        arrivals.with_columns(
+            source=pl.coalesce(_text("utm_source"), _said_by_click("source")),
+            medium=pl.coalesce(_text("utm_medium"), _said_by_click("medium")),
+            campaign=_text("utm_campaign"),
         )
-        .with_columns(own_channel=pl.coalesce(pl.when(given != "").then(given), pl.when(says_something).then(group)))
-        .select(*ARRIVAL, "own_channel")
+        .with_columns(referrer=pl.when(is_referrer).then("referrer_host"))
+        .with_columns(source=pl.coalesce("source", "referrer"))
+        .with_columns(category=source_category(pl.col("source")))
+        .with_columns(medium=pl.coalesce("medium", _usual_medium()))
+    )
+    group = pl.when(~pl.all_horizontal(pl.col("source", "medium", "campaign").is_null())).then(default_group(**texts))
+    return said.select(
+        *CAMPAIGN, "hostname", "referrer_host", own_channel=pl.coalesce(pl.when(given != "").then(given), group)
     )
 
 
-def default_group(*, source: pl.Expr, medium: pl.Expr, campaign: pl.Expr) -> pl.Expr:
-    """GA4's default channel group of a source, medium and campaign, all in lower case; Unassigned where no group holds.
+def default_group(*, category: pl.Expr, source: pl.Expr, medium: pl.Expr, campaign: pl.Expr) -> pl.Expr:
+    """GA4's default channel group of a source (with its category), medium and campaign, all in lower case.
 
-    Source: the page named in the rules (`published`), channels for manual traffic.
+    Unassigned where no group holds. Source: the page named in the rules (`published`), channels for manual traffic.
     """
-    texts = {"source": source, "medium": medium, "campaign": campaign}
-    groups = [pl.when(_holds(group, texts)).then(pl.lit(group["channel"])) for group in RULES["groups"]]
+    texts = {"category": category, "source": source, "medium": medium, "campaign": campaign}
+    groups = [pl.when(_holds(group, texts)).then(pl.lit(group["channel"])) for group in RULES.groups]
     return pl.coalesce(*groups, pl.lit(UNASSIGNED))
 
 
-def source_is(source: pl.Expr, kind: str) -> pl.Expr:
-    """True where the source is a site of a kind: search, social, video, shopping or assistant; never null.
+def source_category(source: pl.Expr) -> pl.Expr:
+    """The category of a source in lower case: search, social, video, shopping or assistant; null for others.
 
-    A site is listed by its names, its hosts (and what lies below them), or its brand under any country.
+    The source itself counts first, then the longest listed `*.host` that it is or lies below, then its `brand.*`: the
+    brand in any country, below nothing but `m.`, `mobile.` or a country's two letters.
     """
-    sites = RULES["sources"][kind]
-    name, host, brand = ("|".join(re.escape(entry) for entry in sites[part]) for part in ("names", "hosts", "brands"))
-    patterns = [rf"^(?:{name})$", rf"(?:^|\.)(?:{host})$"]
-    if brand:
-        patterns.append(rf"^(?:(?:m|mobile|[a-z]{{2}})\.)?(?:{brand})\.(?:com?\.)?[a-z]{{2,3}}$")
-    return source.str.replace(r"^www\.", "").str.contains("|".join(patterns)).fill_null(False)
+    bare = source.str.replace(r"^www\.", "")
+    hosts = [bare, *(bare.str.extract(rf"^(?:[^.]+\.){{{labels}}}([^.]+\..+)$") for labels in range(1, DEEPEST))]
+    stem = pl.when(bare.str.contains(COUNTRY)).then(bare.str.replace(COUNTRY, ""))
+    listed_as = [bare, *("*." + host for host in hosts), stem + ".*", stem.str.replace(FRONT, "") + ".*"]
+    category = pl.element().replace_strict(LISTED, CATEGORIES, default=None)
+    return pl.concat_list(listed_as).list.eval(category).list.drop_nulls().list.first()
 
 
-def external_host(referrer: pl.Expr, *, hostname: pl.Expr, own_hosts: Iterable[str]) -> pl.Expr:
-    """The host of a referrer in lower case without `www.`, null where it is missing or the business's own."""
-    host = _bare_host(referrer.str.extract(r"^\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://)?(?:[^/@?#]*@)?([^/:?#\s]+)"))
-    own = sorted(re.escape(name.lower().removeprefix("*.").removeprefix("www.")) for name in own_hosts)
-    is_own = (host == _bare_host(hostname)).fill_null(False)
-    if own:
-        is_own = is_own | host.str.contains(rf"(^|\.)({'|'.join(own)})$").fill_null(False)
-    return pl.when(~is_own & (host != "")).then(host)
+def host_of(referrer: str) -> pl.Expr:
+    """The host of a column of referrers, in lower case without port and `www.`, international names in ASCII.
+
+    Null where there is none: no text, no address of the web or of an app, a bare word.
+    """
+    found = pl.coalesce(pl.col(referrer).str.extract(ADDRESS_HOST), pl.col(referrer).str.extract(BARE_HOST))
+    return per_distinct(found, plain_host)
+
+
+def plain_host(host: str) -> str | None:
+    """A host in lower case, without `www.`, the dot at its end, and the `*.` of a pattern; in ASCII where it can be."""
+    plain = host.strip().lower().removeprefix("*.").removeprefix("www.").rstrip(".")
+    if not plain.isascii():
+        try:
+            plain = plain.encode("idna").decode()
+        except UnicodeError:
+            return plain
+    return plain or None
 
 
 def contact_medium(event: pl.Expr) -> pl.Expr:
     """The medium of a contact off the site (Email, Phone, …), by the beginning of the event's name; null for others."""
-    media = RULES["contacts"]["media"]
-    return pl.coalesce(*(pl.when(event.str.starts_with(prefix)).then(pl.lit(name)) for prefix, name in media.items()))
+    media = RULES.contact_media.items()
+    return pl.coalesce(*(pl.when(event.str.starts_with(prefix)).then(pl.lit(name)) for prefix, name in media))
+
+
+def _is_ignored(host: pl.Expr, ignored_hosts: Sequence[str]) -> pl.Expr:
+    """True where a host is the page's own, or one of those ignored or below it; never null."""
+    page = pl.col("hostname").str.replace(r":\d+$", "")
+    ignored = sorted({re.escape(plain) for name in ignored_hosts if (plain := plain_host(name))})
+    below = host.str.contains(rf"(?:^|\.)(?:{'|'.join(ignored)})$") if ignored else pl.lit(False)
+    return (host == per_distinct(page, plain_host)).fill_null(False) | below.fill_null(False)
 
 
 def _text(column: str) -> pl.Expr:
@@ -110,21 +138,15 @@ def _text(column: str) -> pl.Expr:
     return pl.when(text != "").then(text)
 
 
-def _bare_host(host: pl.Expr) -> pl.Expr:
-    return host.str.to_lowercase().str.strip_chars_end(".").str.replace(r"^www\.", "")
+def _said_by_click(what: str) -> pl.Expr:
+    said = {name: getattr(click, what) for name, click in RULES.click_ids.items()}
+    return _text("click_id").replace_strict(said, default=None, return_dtype=pl.String)
 
 
-def _said_by_click(click: pl.Expr, what: str) -> pl.Expr:
-    parameters = {name: said[what] for name, said in RULES["click_ids"].items() if name not in ("note", "other")}
-    other = RULES["click_ids"]["other"][what]
-    said = click.replace_strict(parameters, default=other, return_dtype=pl.String)
-    return pl.when(click.is_not_null()).then(said)
-
-
-def _medium_of_site(host: pl.Expr) -> pl.Expr:
-    media = RULES["referrers"]
-    known = [pl.when(source_is(host, kind)).then(pl.lit(media[kind])) for kind in ("search", "assistant")]
-    return pl.coalesce(*known, pl.when(host.is_not_null()).then(pl.lit(media["other"])))
+def _usual_medium() -> pl.Expr:
+    """The medium of a source that comes without one: its category's; of any other referrer, a link's."""
+    by_category = pl.col("category").replace_strict(RULES.media, default=None, return_dtype=pl.String)
+    return pl.coalesce(by_category, pl.when(pl.col("referrer").is_not_null()).then(pl.lit(RULES.medium_of_others)))
 
 
 def _holds(condition: Mapping[str, Any], texts: Mapping[str, pl.Expr]) -> pl.Expr:
@@ -134,6 +156,4 @@ def _holds(condition: Mapping[str, Any], texts: Mapping[str, pl.Expr]) -> pl.Exp
     if "any" in condition:
         return pl.any_horizontal([_holds(part, texts) for part in condition["any"]])
     ((what, asked),) = condition.items()
-    if what == "kind":
-        return source_is(texts["source"], asked)
     return texts[what].str.contains(f"^(?:{asked})$").fill_null(False)

@@ -5,7 +5,8 @@ from functools import partial
 
 import polars as pl
 
-from transforms.channels import ANSWERED_CONTACTS, contact_medium, with_own_channel
+from transforms.channel_rules import RULES
+from transforms.channels import contact_medium, with_own_channel
 from transforms.contracts import CANONICAL, CORE_CUSTOMERS, CORE_EVENTS, CORE_TOUCHES, Column, Table
 from transforms.journey import Conversion, Journey
 from transforms.kernels import changed, place_within, run_whole
@@ -103,11 +104,11 @@ def _next_midnight(instant: pl.Expr, time_zone: str) -> pl.Expr:
 
 def _describe(ordered: pl.DataFrame, journey: Journey) -> pl.DataFrame:
     """What each event says by itself, and whether its customer had converted before."""
-    own_hosts = (*journey.own_hosts, *journey.internal_hosts)
+    ignored_hosts = (*journey.own_hosts, *journey.internal_hosts, *journey.ignored_referrers)
     robot_or_own = pl.col("is_bot").fill_null(False) | pl.col("is_internal").fill_null(False)
     seen = pl.any_horizontal(pl.col(WEB_EVIDENCE).is_not_null())
     return (
-        with_own_channel(ordered.lazy(), own_hosts=own_hosts)
+        with_own_channel(ordered.lazy(), ignored_hosts=ignored_hosts)
         .with_columns(
             place=pl.int_range(pl.len(), dtype=pl.UInt32),
             customer=pl.col("customer_id").rle_id(),
@@ -143,10 +144,10 @@ def touches(events: pl.LazyFrame, sessions: pl.LazyFrame, *, journey: Journey) -
 
     In:  CORE_EVENTS and CORE_SESSIONS of whole customers, in any order.
     Out: CORE_TOUCHES, ordered by (customer_id, touch_number): each session at its start, and each answered contact
-         (`ANSWERED_CONTACTS`) outside of a session. semantics.md §12.
+         (transforms/rules/channels.json) outside of a session. semantics.md §12.
     """
     in_session = pl.col("is_active") & pl.col("session_id").is_not_null()
-    answered = pl.col("is_counted") & pl.col("session_id").is_null() & pl.col("event").is_in(ANSWERED_CONTACTS)
+    answered = pl.col("is_counted") & pl.col("session_id").is_null() & pl.col("event").is_in(RULES.answered_contacts)
     schema = {name: CORE_EVENTS.schema[name] for name in TOUCH_INPUT} | {"touch_number": pl.UInt32()}
     picked = run_whole(events.filter(in_session | answered), _pick_touches, reads=TOUCH_INPUT, gives=schema)
     landing = ["utm_source", "utm_medium", "utm_campaign"]

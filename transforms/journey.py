@@ -447,6 +447,9 @@ class Journey(Entry):
     currency: str = Field("USD", pattern="^[A-Z]{3}$")
     own_hosts: Names = Field((), description="The business's own hosts: they are not referrers.")
     internal_hosts: Names = Field((), description="Hosts whose traffic is the business's own (staging, office).")
+    ignored_referrers: Names = Field(
+        (), description="Hosts of others that bring nobody (payment, sign-in): no referrers."
+    )
     identity: Identity = Identity()
     sessions: Sessions = Sessions()
     stages: tuple[Stage, ...] = ()
@@ -461,6 +464,15 @@ class Journey(Entry):
     @classmethod
     def _known_zone(cls, value: str) -> str:
         return checked_zone(value)
+
+    @field_validator("own_hosts", "internal_hosts", "ignored_referrers")
+    @classmethod
+    def _bare_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            bare = re.sub(r"^[a-z-]+://|[/?#].*$|:\d+$", "", host)
+            if bare != host:
+                raise ValueError(f"'{host}' is more than a host; write {bare or 'its host'}")
+        return hosts
 
     @field_validator("funnels")
     @classmethod

@@ -1,11 +1,13 @@
 """Settings: a mistake in journey.yaml is told with file, line, what is wrong and what is allowed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipelines.errors import ConfigurationError, DataError
 from pipelines.settings import Document, Workspace, read_configuration, read_funnels
+from transforms.channel_rules import RULES
 
 
 def written(folder: Path, text: str, name: str = "journey.yaml") -> Path:
@@ -69,6 +71,23 @@ def test_the_version_changes_with_a_rule_and_not_with_the_engine(tmp_path: Path)
 
     assert read_configuration(written(tmp_path, "name: a\nengine: {memory: 1GB}\n")).version == plain
     assert read_configuration(written(tmp_path, "name: a\nsessions: {timeout: 10m}\n")).version != plain
+
+
+def test_the_version_changes_with_the_channel_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = read_configuration(written(tmp_path, "name: a\n"))
+    before = configuration.version
+
+    monkeypatch.setattr("pipelines.settings.RULES", replace(RULES, version="another"))
+
+    assert configuration.version != before
+
+
+@pytest.mark.parametrize("key", ["own_hosts", "internal_hosts", "ignored_referrers"])
+@pytest.mark.parametrize("said", ["https://shop.example", "shop.example/cart", "shop.example:8080"])
+def test_more_than_a_host_is_refused_with_the_host(tmp_path: Path, key: str, said: str) -> None:
+    message = problem(written(tmp_path, f"name: a\n{key}: [other.example, '{said}']\n"))
+
+    assert f"line 2: {key}: '{said}' is more than a host; write shop.example" in message
 
 
 def test_a_specification_may_be_one_funnel_or_a_list(tmp_path: Path) -> None:

@@ -167,6 +167,22 @@ def test_a_campaign_that_the_source_gives_goes_before_that_of_the_address():
     assert judged(url="/x?utm_source=a", utm_source="b")["utm_source"] == "b"
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("ScCid=1", "sccid"),
+        ("a=1&irclickid=2", "irclickid"),
+        ("fbclid=1&gclid=2", "gclid"),
+        ("gclid=1&msclkid=2", "gclid"),
+        ("mc_eid=1&fbclid=2", "mc_eid"),
+        ("gclid=", None),
+        ("mygclid=1", None),
+    ],
+)
+def test_of_several_click_parameters_the_first_of_an_ad_counts_else_the_first(query, expected):
+    assert judged(url=f"https://a.example/?{query}")["click_id"] == expected
+
+
 def test_a_referrer_keeps_no_query():
     assert judged(referrer="https://me:pw@g.example/s?q=private#x")["referrer"] == "https://g.example/s"
 

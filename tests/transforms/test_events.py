@@ -160,6 +160,14 @@ def test_a_rule_on_a_channel_looks_at_the_event_s_own_way_of_coming():
     assert timeline["channel"].to_list() == ["Paid Search", "Paid Search", "Direct"]
 
 
+@pytest.mark.parametrize("key", ["own_hosts", "internal_hosts", "ignored_referrers"])
+def test_a_visit_from_a_host_that_is_no_referrer_came_direct(key):
+    back = {"path": "/thanks", "referrer": "https://www.pay.example/done"}
+
+    assert timeline_of(back)["channel"].to_list() == ["Referral"]
+    assert timeline_of(back, journey=Journey(**{key: ["pay.example"]}))["channel"].to_list() == ["Direct"]
+
+
 def test_the_same_page_is_another_touchpoint_after_the_first_purchase():
     page = {"path": "/blog/pans", "click_id": "gclid"}
 
