@@ -83,6 +83,7 @@ def _desk(
         source=name,
         kind=source.kind,
         is_record=source.record is not None,
+        is_part=source.whole is not None,
         has_typed_values=source.format not in DELIMITED,
         currency=journey.currency,
         internal_hosts=journey.internal_hosts,

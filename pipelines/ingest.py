@@ -18,14 +18,15 @@ from pipelines import readers
 from pipelines.desk import Desk, Judged, desks_of
 from pipelines.drift import columns_of_files, rows_of
 from pipelines.errors import DataError, UnreadableFile
+from pipelines.exports import Versions, dated, reconsider
 from pipelines.landing import Discovery, LandedFile, discover, later_judgements
 from pipelines.readers.text import KEPT_CHARACTERS
-from pipelines.warehouse import Connection, Warehouse, as_arrow, insert, scratch, sql_text
+from pipelines.warehouse import Connection, Warehouse, ask, insert, run, scratch, sql_text
 from transforms.contracts import KEY, TABLES, TIME
 from transforms.journey import Journey
 from transforms.line_items import grouped_events
 from transforms.mapping import Source
-from transforms.outcomes import events_of, records_of, settle, with_keys
+from transforms.outcomes import events_of, records_of, settle, together, with_keys
 
 PART_ROWS = 200_000
 TRAY_BYTES = 96 << 20
@@ -33,7 +34,8 @@ GROUP_ROWS = 50_000
 JUDGES = min(4, os.cpu_count() or 1)
 EVENT_TABLES = {"web": "raw.web_events", "crm": "raw.crm_events", "spend": "raw.ad_spend"}
 FORGOTTEN = (
-    "row_outcomes", "file_columns", "quarantine", "web_events", "crm_events", "ad_spend", "crm_records", "line_items", "files", "sources",
+    "row_outcomes", "file_columns", "quarantine", "web_events", "crm_events", "ad_spend", "crm_records", "line_items", "exports",
+    "files", "sources",
 )  # fmt: skip
 NONE_EARLIER = pl.DataFrame(schema={"content": KEY, "seen": pl.Int64})
 
@@ -63,7 +65,7 @@ def load_new_files(
 
     When the rules of a source have changed since they were used, all of its files are read again.
 
-    Fills raw.sources, raw.files, raw.row_outcomes, raw.quarantine, raw.web_events, raw.crm_events, raw.ad_spend, raw.crm_records
+    Fills raw.sources, raw.files, raw.exports, raw.row_outcomes, raw.quarantine, raw.web_events, raw.crm_events, raw.ad_spend, raw.crm_records
     and raw.line_items.
     A file that cannot be read is told in `problems`, and nothing of it is loaded. `done` is called after each file, `say` with a
     line before and after objects are fetched.
@@ -77,10 +79,16 @@ def load_new_files(
         desks, closed = _desks(landing, sources, journey=journey, hmac_key=hmac_key)
         rules = {name: of_source[0].rule_version for name, of_source in desks.items()}
         _forget_other_rules(warehouse, rules, kept=closed, found=found)
-        held = set(warehouse.query(sql_text("ingest/known_files.sql"))["file_id"])
         for name in sorted(sources):
-            new = [file for file in found.files if file.source == name and file.file_id not in held]
-            files = [replace(file, replayed_at=later.get(file.file_id)) for file in new]
+            files = [file for file in found.files if file.source == name]
+            if name not in closed:
+                files, undated = dated(files, desks[name][0].source, landing)
+                problems += [(path, name, problem) for path, problem in undated]
+                reconsider(warehouse, name, files)
+            held = set(warehouse.query(sql_text("ingest/known_files.sql"))["file_id"])
+            files = [
+                replace(file, replayed_at=later.get(file.file_id)) for file in files if file.file_id not in held
+            ]
             if name in closed:
                 concerned = [file.relative for file in files] or [pattern for _, pattern in sources[name].patterns]
                 problems += [(path, name, closed[name]) for path in concerned]
@@ -325,19 +333,19 @@ class Books:
         self.files = files
         self.file_ids = pl.Series("file_id", [file.file_id for file in files], dtype=pl.String)
         self.outcomes: Counter[str] = Counter()
+        self.versions = Versions(desk.name, EVENT_TABLES[desk.source.kind], connection, files)
 
     def add(self, judged: Judged) -> None:
         """Give each row its outcome, write what is loaded, and take back what a better row displaces."""
         if not judged.row_count:
             return
         source = self.desk.source
-        earlier = (
-            self._known("ingest/earlier_rows.sql", judged.rows) if source.identical_rows == "keep" else NONE_EARLIER
-        )
-        keyed = with_keys(judged.rows, name=self.desk.name, source=source, earlier=earlier)
+        counted, outdated = self.versions.split(judged.rows) if source.whole else (judged.rows, judged.rows.clear())
+        earlier = self._known("ingest/earlier_rows.sql", counted) if source.identical_rows == "keep" else NONE_EARLIER
+        keyed = with_keys(counted, name=self.desk.name, source=source, earlier=earlier)
         settlement = settle(keyed, self._known("ingest/held_rows.sql", keyed), source=source)
         self._displace(settlement.displaced)
-        rows = settlement.outcomes
+        rows = together(settlement.outcomes, outdated)
         self._write_outcomes(rows)
         loaded = rows.filter(pl.col("outcome") == "loaded").select("file", "row", "row_id", "row_key")
         self._write_events(judged.canonical, loaded)
@@ -427,22 +435,7 @@ class Books:
             insert(self.connection, TABLES[table], TABLES[table].conform(frame.lazy()).collect(engine="in-memory"))
 
     def _ask(self, statement: str, parameters: Mapping[str, Any] | None = None, **frames: pl.DataFrame) -> pl.DataFrame:
-        with registered(self.connection, frames):
-            found: pl.DataFrame = self.connection.sql(sql_text(statement), params=dict(parameters or {})).pl()
-        return found
+        return ask(self.connection, statement, parameters, **frames)
 
     def _run(self, statement: str, parameters: Mapping[str, Any], **frames: pl.DataFrame) -> None:
-        with registered(self.connection, frames):
-            self.connection.execute(sql_text(statement), dict(parameters))
-
-
-@contextmanager
-def registered(connection: Connection, frames: Mapping[str, pl.DataFrame]) -> Iterator[None]:
-    """Frames as views by name, for as long as the block runs."""
-    for name, frame in frames.items():
-        connection.register(name, as_arrow(frame))
-    try:
-        yield
-    finally:
-        for name in frames:
-            connection.unregister(name)
+        run(self.connection, statement, parameters, **frames)

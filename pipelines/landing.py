@@ -24,6 +24,8 @@ class LandedFile:
     """A file below the landing folder. `file_id` is its content; `landed_at` when that content was first seen.
 
     `replayed_at` is when it was last asked for again because of rows that lay in the future.
+    `names` are all paths under which its source has seen that content. Of a file that holds wholes, `exported_at` is when it
+    was exported, and `is_final` says whether it is more than a provisional export.
     """
 
     file_id: str
@@ -33,6 +35,9 @@ class LandedFile:
     bytes: int
     landed_at: datetime
     table: str = ""
+    names: tuple[str, ...] = ()
+    exported_at: datetime | None = None
+    is_final: bool = True
     replayed_at: datetime | None = None
 
     @property
@@ -139,7 +144,8 @@ def _survey(landing: Path, sources: Mapping[str, Source], arrivals: Arrivals) ->
             )
             continue
         files.setdefault(file.file_id, file)
-    return Discovery(list(files.values()), refused + arrivals.problems, unmatched, arrivals.waiting), journal
+    named = [replace(file, names=journal.names_of(file)) for file in files.values()]
+    return Discovery(named, refused + arrivals.problems, unmatched, arrivals.waiting), journal
 
 
 def _matches(
@@ -190,6 +196,9 @@ class Journal:
         self.entries = list(journals.entries(self.file, Entry))
         self.by_place = {(entry.path, entry.bytes, entry.modified_ns): entry for entry in self.entries}
         self.first_seen = {entry.file_id: entry for entry in reversed(self.entries)}
+        self.names: dict[tuple[str, str], set[str]] = {}
+        for entry in self.entries:
+            self.names.setdefault((entry.source, entry.file_id), set()).add(entry.path)
         self.added: list[Entry] = []
 
     def known(self, source: str, path: Path) -> LandedFile:
@@ -202,8 +211,13 @@ class Journal:
             landed_at = self.now.isoformat()
             self.added.append(Entry(file_id, source, relative, status.st_size, status.st_mtime_ns, landed_at))
             self.first_seen.setdefault(file_id, self.added[-1])
+            self.names.setdefault((source, file_id), set()).add(relative)
         first = self.first_seen[file_id]
         return LandedFile(file_id, source, relative, path, status.st_size, datetime.fromisoformat(first.landed_at))
+
+    def names_of(self, file: LandedFile) -> tuple[str, ...]:
+        """All paths under which a source has seen the content of a file, the present one too."""
+        return tuple(sorted({file.relative, *self.names.get((file.source, file.file_id), ())}))
 
     def write(self) -> None:
         """Append what is new, all of it or nothing, and make it last."""

@@ -169,6 +169,33 @@ def insert(connection: Connection, table: Table, frame: pl.DataFrame) -> int:
     return ready.height
 
 
+@contextmanager
+def registered(connection: Connection, frames: Mapping[str, pl.DataFrame]) -> Iterator[None]:
+    """Frames as views by name, for as long as the block runs."""
+    for name, frame in frames.items():
+        connection.register(name, as_arrow(frame))
+    try:
+        yield
+    finally:
+        for name in frames:
+            connection.unregister(name)
+
+
+def ask(
+    connection: Connection, statement: str, parameters: Parameters | None = None, **frames: pl.DataFrame
+) -> pl.DataFrame:
+    """The rows of a query of sql/, which may read these frames."""
+    with registered(connection, frames):
+        found: pl.DataFrame = connection.sql(sql_text(statement), params=dict(parameters or {})).pl()
+    return found
+
+
+def run(connection: Connection, statement: str, parameters: Parameters | None = None, **frames: pl.DataFrame) -> None:
+    """Execute a statement of sql/, which may read these frames."""
+    with registered(connection, frames):
+        connection.execute(sql_text(statement), dict(parameters or {}))
+
+
 def as_arrow(frame: pl.DataFrame) -> pa.Table:
     """A frame for DuckDB to read, its text not copied."""
     return frame.to_arrow(compat_level=pl.CompatLevel.newest())

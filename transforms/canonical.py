@@ -80,11 +80,15 @@ CONTENT = (
 
 @dataclass(frozen=True)
 class Rules:
-    """What a source and the journey say about values: name, kind, money, hosts, junk, personal values, completeness."""
+    """What a source and the journey say about values: name, kind, money, hosts, junk, personal values, completeness.
+
+    `is_part`: rows are parts of wholes (transforms/wholes.py), so each has to say of which.
+    """
 
     source: str = ""
     kind: Literal["web", "crm", "spend"] = "web"
     is_record: bool = False
+    is_part: bool = False
     has_typed_values: bool = False
     currency: str = "USD"
     internal_hosts: tuple[str, ...] = ()
@@ -100,7 +104,7 @@ def canonical_rows(mapped: pl.LazyFrame, *, rules: Rules) -> pl.LazyFrame:
     """Type, normalise and judge what rows say.
 
     In:  mapped rows (transforms/mapping.py).
-    Out: one row per row in: file, row, variant, text, the canonical columns without source, row_key and file, `modified_at`,
+    Out: one row per row in: file, row, variant, text, whole, the canonical columns without source, row_key and file, `modified_at`,
          `evident_at`, `reason` and `field` (null for a good row; `blank` for a blank one), `content`, `sort_at`, `tie`.
 
     Sources: semantics.md §2 (clocks, content), §3 (reasons), §4 (values).
@@ -108,7 +112,7 @@ def canonical_rows(mapped: pl.LazyFrame, *, rules: Rules) -> pl.LazyFrame:
     timed = mapped.with_columns(_identifiers(rules)).pipe(_with_clock).pipe(_with_address).pipe(agent_columns)
     valued = timed.with_columns(_plain_fields(rules)).pipe(_with_money, rules).with_columns(_verdict(rules))
     return valued.select(
-        "file", "row", "variant", "reason", "field", "modified_at",
+        "file", "row", "variant", "reason", "field", "modified_at", "whole",
         pl.when(pl.col("reason").is_not_null() | (pl.col("variant") == 0)).then("text").alias("text"),
         *[pl.col(name) for name in ("event_id", "event", "occurred_at", "time_precision", "seq", "received_at", "clock_source")],
         "is_clamped", *IDENTIFIERS, "account_id", "visit_id", "hostname", "path", "title", "referrer", *UTM, "click_id",
@@ -397,7 +401,7 @@ def _verdict(rules: Rules) -> list[pl.Expr]:
     untimed = is_event & ~pl.any_horizontal(f"{name}:given" for name in TIME_FIELDS if name != "sent_at")
     latest = pl.lit(rules.complete_to, TIME) if rules.complete_to else pl.col("landed_at") + GRACE
     future = is_event & pl.col("received_at").is_null() & (pl.col("occurred_at") > latest)
-    conflict = _conflict(is_event)
+    conflict = _conflict(rules, is_event)
     problem = pl.col("problem")
     early = pl.when(~problem.str.starts_with("type_conflict")).then(problem)
     reason = pl.coalesce(
@@ -439,12 +443,13 @@ def _nobody(rules: Rules, is_event: pl.Expr) -> pl.Expr:
     return is_event & ~named
 
 
-def _conflict(is_event: pl.Expr) -> pl.Expr:
+def _conflict(rules: Rules, is_event: pl.Expr) -> pl.Expr:
     """The first field whose value is not of its type."""
     wrong = {
         "event": is_event & pl.col("event").is_null(),
         "seq": pl.col("seq:given") & pl.col("seq").is_null(),
         **{name: pl.col(f"{name}:wrong") for name in ("value", "currency", "is_bot", "is_internal")},
+        **({"whole": is_event & pl.col("whole").is_null()} if rules.is_part else {}),
     }
     return pl.coalesce("structured", *[pl.when(test).then(pl.lit(name)) for name, test in wrong.items()])
 
@@ -461,7 +466,7 @@ def _content(rules: Rules) -> pl.Expr:
     times = [pl.col(name).dt.timestamp("us") for name in ("declared_at", "created_at", "modified_at")]
     seen_at = pl.when(own_time).then(pl.col("occurred_at").dt.timestamp("us"))
     named = [pl.col("channel") if name == "given_channel" else pl.col(name) for name in CONTENT]
-    parts = [pl.lit(rules.source), *named, pl.col("time_precision"), *times, seen_at, pl.col("whole")]
+    parts = [pl.lit(rules.source), *named, pl.col("time_precision"), *times, seen_at, pl.coalesce("line", "whole")]
     numbered = pl.struct(part.alias(str(number)) for number, part in enumerate(parts))
     return numbered.map_batches(_key_of_parts, return_dtype=KEY, is_elementwise=True)
 

@@ -199,7 +199,11 @@ RAW_ROW_OUTCOMES = Table(
         _c("file_id", pl.String, "The file."),
         _c("row", pl.Int64, "Row in the file, from 1 (a header is not a row)."),
         _c("outcome", pl.String, "blank, quarantined, suppressed, superseded, conflict, duplicate or loaded."),
-        _c("row_key", KEY, "XXH3-64 of (source, row id); null for rows that could not be read."),
+        _c(
+            "row_key",
+            KEY,
+            "XXH3-64 of (source, row id); null for rows that could not be read, or are part of a superseded whole.",
+        ),
         _c("content", KEY, "XXH3-64 of the canonical fields: equal rows have equal content."),
         _c(
             "sort_at",
@@ -207,6 +211,20 @@ RAW_ROW_OUTCOMES = Table(
             "What decides among rows of one key: corrected time, or minus the modification time (µs).",
         ),
         _c("tie", pl.Int64, "What decides among rows of equal time and content: when they were received."),
+        _c("whole", pl.String, "The whole that the row is part of, such as a day; null where the source has none."),
+    ),
+)
+
+RAW_EXPORTS = Table(
+    "raw.exports",
+    "Which files hold a version of each whole (an exported day, say), and when they were exported: the newest version counts.",
+    ("source", "whole", "file_id"),
+    (
+        _c("source", pl.String, "Source in journey.yaml."),
+        _c("whole", pl.String, "Name of the whole: the values of the columns under whole.by."),
+        _c("file_id", pl.String, "A file that holds rows of it; files of one export time are one version."),
+        _c("is_final", pl.Boolean, "False for a provisional export, which ranks below all others."),
+        _c("exported_at", TIME, "Export time, from the file's name or a manifest, else when the file landed."),
     ),
 )
 

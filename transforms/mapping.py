@@ -22,6 +22,7 @@ from transforms.contracts import TIME
 from transforms.journey import Duration, Entry, MaybeInstant, Names, checked_zone
 from transforms.predicates import Where, as_text, where_expr
 from transforms.times import is_bare_date, parsed_times
+from transforms.wholes import name_pattern
 
 TIME_FIELDS = ("occurred_at", "created_at", "sent_at", "received_at")
 TEXT_FIELDS = (
@@ -171,6 +172,25 @@ class Group(Entry):
         return self
 
 
+class Whole(Entry):
+    """Rows that are exported again as one piece (a day, say): the version with the greatest export time wins whole."""
+
+    by: Names = Field(min_length=1, description="Columns; rows with the same values are one whole.")
+    exported_at: Names = Field(
+        (),
+        description="Patterns that find the export time in a file's path, such as %Y%m%dT%H%M; else a manifest tells it, else "
+        "the instant at which the file landed.",
+    )
+    provisional: Names = Field((), description="Globs; files they match rank below all others of a whole.")
+
+    @field_validator("exported_at")
+    @classmethod
+    def _readable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in value:
+            name_pattern(pattern)
+        return value
+
+
 class Pii(Entry):
     """What happens to personal values: kept as a keyed hash, or dropped."""
 
@@ -296,6 +316,7 @@ class Source(Entry):
     properties: Properties = ()
     events: tuple[RowEvent, ...] | None = None
     group: Group | None = None
+    whole: Whole | None = None
     identical_rows: Literal["collapse", "keep"] = "collapse"
     schema_: Expected = Field(Expected(), alias="schema")
     pii: Pii = Pii()
@@ -343,6 +364,10 @@ class Source(Entry):
             raise ValueError("`group` makes one event of several lines; it does not go with `events` or `record`")
         if self.group and "event_id" in self.fields:
             raise ValueError("with `group` the values of `group.by` are the event's id; leave `event_id` out")
+        if self.whole and (self.group or self.record):
+            raise ValueError(
+                "`whole` is for events; it does not go with `group`, nor with `record`, whose versions win one by one"
+            )
         if self.format != "segment" and self.events is None and not self.record and "event" not in self.fields:
             raise ValueError("no event: map the field `event`, for example event: {value: page_view}, or list `events`")
         self._check_lookups()
@@ -424,6 +449,8 @@ def wanted(source: Source) -> Wanted:
         texts |= set(row_event.when)
     if source.group:
         texts |= set(source.group.by)
+    if source.whole:
+        texts |= set(source.whole.by)
     if source.format == "segment":
         texts |= {"type", "event", "previousId"}
     fragments = SEGMENT_PROPERTIES if source.format == "segment" else ()
@@ -555,7 +582,8 @@ def mapped_rows(rows: pl.LazyFrame, *, source: Source, lookups: Lookups, zones: 
     In:  rows as a reader gives them (see the module).
     Out: one row per row and event of it: file, row, text, problem, landed_at, `variant` (0: the row itself, where it is a record or
          may hold several events; else the number of the event), the fields, and for each time field T also
-         `T:given` (there was text) and `T:day` (it was a bare date); `modified_at` likewise; properties.
+         `T:given` (there was text) and `T:day` (it was a bare date); `modified_at` likewise; properties; `whole` (the name of
+         the whole it is part of), `line` (of line items all columns as JSON).
     """
     shared = {**_row_fields(source), **source.all_fields()}
     if not is_plural(source):
@@ -572,12 +600,19 @@ def _told(
     rows: pl.LazyFrame, variant: int, fields: Mapping[str, FieldSpec], source: Source, lookups: Lookups, zones: Zones
 ) -> pl.LazyFrame:
     """One event of each row (variant 0: the row itself), with all fields; those without a spec are null."""
-    whole = pl.col("json:*") if source.group else pl.lit(None, pl.String)
+    line = pl.col("json:*") if source.group else pl.lit(None, pl.String)
+    told_apart = [line.alias("line"), _whole(source).alias("whole"), pl.lit(variant, pl.Int32).alias("variant")]
     texts = [_text_field(name, fields.get(name), source, lookups).alias(name) for name in TEXT_FIELDS]
     times = [_time_text(fields.get(name), lookups).alias(name) for name in DATED]
-    carried = [*[pl.col(name) for name in CARRIED], whole.alias("whole"), pl.lit(variant, pl.Int32).alias("variant")]
-    told = rows.select(*carried, *texts, *times, _properties(source, lookups))
+    told = rows.select(*CARRIED, *told_apart, *texts, *times, _properties(source, lookups))
     return told.with_columns(expression for name in DATED for expression in _time_field(name, fields.get(name), zones))
+
+
+def _whole(source: Source) -> pl.Expr:
+    """The name of the whole that a row is part of; null where the row does not say it, or the source has none."""
+    if source.whole is None:
+        return pl.lit(None, pl.String)
+    return pl.concat_str([text_of(column).str.strip_chars() for column in source.whole.by], separator=":")
 
 
 def is_plural(source: Source) -> bool:

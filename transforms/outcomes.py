@@ -17,12 +17,13 @@ def row_summary(canonical: pl.DataFrame, *, source: Source) -> pl.DataFrame:
     """One row per physical row: what it is known by, and the verdict on it.
 
     In:  canonical rows (transforms/canonical.py).
-    Out: file, row, text, reason, field, event_id, object, record_id, content, sort_at, tie; in order of (file, row).
+    Out: file, row, text, reason, field, event_id, object, record_id, whole, content, sort_at, tie; in order of (file, row).
 
     Of several events of one row the first reason in the order of REASONS counts; a row that should tell of an event and
     tells of none has no time.
     """
-    columns = ["file", "row", "text", "reason", "field", "event_id", "object", "record_id", "content", "sort_at", "tie"]
+    known_by = ["event_id", "object", "record_id", "whole"]
+    columns = ["file", "row", "text", "reason", "field", *known_by, "content", "sort_at", "tie"]
     if not is_plural(source):
         return _in_row_order(canonical.select(columns))
     rank = pl.col("reason").replace_strict(REASONS, range(len(REASONS)), default=-1, return_dtype=pl.Int32)
@@ -34,7 +35,7 @@ def row_summary(canonical: pl.DataFrame, *, source: Source) -> pl.DataFrame:
         .agg(
             pl.col("text").drop_nulls().first(),
             pl.col("reason", "field").sort_by("rank", nulls_last=True).first(),
-            pl.col("event_id", "object", "record_id").first(),
+            pl.col(known_by).first(),
             pl.col("content").cast(pl.String).implode().list.join(" ").alias("contents"),
             pl.col("sort_at").min() if source.record else pl.col("sort_at").filter("is_event").min(),
             pl.col("tie").min(),
@@ -67,7 +68,7 @@ def with_keys(rows: pl.DataFrame, *, name: str, source: Source, earlier: pl.Data
 
     `earlier` holds content and how many rows of that content were loaded before; it counts only for `identical_rows: keep`.
     A record is known by object and id, an event by its id; a row without an id by its content, with `keep` also by its
-    place among equal rows.
+    place among equal rows. An id counts within its whole, so that no version of one whole meets rows of another.
     """
     good = pl.col("reason").is_null()
     if source.record:
@@ -77,6 +78,7 @@ def with_keys(rows: pl.DataFrame, *, name: str, source: Source, earlier: pl.Data
         all_named = not source.group and rows["event_id"].null_count() == 0
         row_id = own if all_named else pl.coalesce(own, _content_id(source))
         rows = _with_ordinals(rows, earlier) if source.identical_rows == "keep" else rows
+    row_id = pl.concat_str("whole", row_id, separator=":") if source.whole else row_id
     content = pl.lit(2**64 - 1, KEY) - pl.col("content") if source.record else pl.col("content")
     return rows.with_columns(row_id=pl.when(good).then(row_id), content=pl.when(good).then(content)).with_columns(
         row_key=pl.when(good).then(fast_key(pl.lit(name), "row_id"))
@@ -143,6 +145,14 @@ def settle(rows: pl.DataFrame, held: pl.DataFrame, *, source: Source) -> Settlem
         ranked.with_columns(_verdict_outcome(outcome)).drop("winner", "winner_file", "winner_row"),
         displaced.select("row_key", content="winner"),
     )
+
+
+def together(settled: pl.DataFrame, outdated: pl.DataFrame) -> pl.DataFrame:
+    """Rows with their outcome, and those of wholes that a newer version replaces, in order of (file, row)."""
+    if outdated.is_empty():
+        return settled
+    superseded = outdated.with_columns(outcome=pl.lit("superseded"))
+    return pl.concat([settled, superseded], how="diagonal").sort("file", "row")
 
 
 def _verdict_outcome(outcome: pl.Expr) -> pl.Expr:

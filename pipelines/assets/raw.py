@@ -11,6 +11,7 @@ LANDED = (
     "raw.sources",
     "raw.files",
     "raw.file_columns",
+    "raw.exports",
     "raw.row_outcomes",
     "raw.quarantine",
     "raw.web_events",

@@ -20,14 +20,14 @@ def judged(rules=None, **fields):
     """One mapped event with these fields, made canonical; the rest is an ordinary page view."""
     said = {"event": "page_view", "anonymous_id": "v1", "occurred_at": at("09:00"), **fields}
     row = {
-        "file": 0, "row": 1, "text": "raw", "problem": None, "landed_at": NOON, "variant": 1, "whole": None, "properties": None,
+        "file": 0, "row": 1, "text": "raw", "problem": None, "landed_at": NOON, "variant": 1, "line": None, "whole": None, "properties": None,
         **dict.fromkeys(TEXT_FIELDS),
     }  # fmt: skip
     for name in (*TIME_FIELDS, "modified_at"):
         row |= {name: said.get(name), f"{name}:given": said.get(name) is not None, f"{name}:day": False}
     row |= {name: value for name, value in said.items() if value is not None or name not in ("occurred_at",)}
     times = dict.fromkeys((*TIME_FIELDS, "modified_at", "landed_at"), pl.Datetime("us", "UTC"))
-    texts = dict.fromkeys((*TEXT_FIELDS, "text", "problem", "whole", "properties"), pl.String)
+    texts = dict.fromkeys((*TEXT_FIELDS, "text", "problem", "line", "whole", "properties"), pl.String)
     frame = pl.DataFrame([row], schema_overrides={**times, **texts, "variant": pl.Int32})
     return canonical_rows(frame.lazy(), rules=rules or Rules(hmac_key=KEY)).collect().row(0, named=True)
 
