@@ -132,8 +132,10 @@ class Sessions(Entry):
             "deal_created", "deal_stage_entered", "deal_won", "deal_lost",
             "ticket_assigned", "ticket_replied", "ticket_resolved", "ticket_closed", "survey_sent",
             "subscription_renewed", "subscription_expiring", "subscription_expired", "customer_churned",
+            "session_start", "first_visit", "first_open",
         ),
-        description="Events that are messages we sent or fields that changed: they never open or extend a session.",
+        description="Events that are messages we sent, fields that changed, or made up by the tool beside another event: "
+        "they never open or extend a session.",
     )  # fmt: skip
 
 
