@@ -1,5 +1,6 @@
 """Real and published data sets: read by the product's own readers, compared with figures that others published."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines import answers
+from pipelines.readers.ga4 import EVENTS
 from pipelines.run import run_in_process
 from pipelines.settings import Workspace
 
@@ -69,6 +71,26 @@ def demo_shop(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
 @pytest.fixture(scope="module")
 def maven(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     return load("maven_crm_sales", tmp_path_factory.mktemp("maven"))
+
+
+@pytest.fixture(scope="module")
+def ga4(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    return load("ga4_merch_store_sampled", tmp_path_factory.mktemp("ga4"))
+
+
+@pytest.fixture(scope="module")
+def onboarding(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    return load("mobile_onboarding_events", tmp_path_factory.mktemp("onboarding"))
+
+
+@pytest.fixture(scope="module")
+def retail(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    return load("completejourney_retail_crm", tmp_path_factory.mktemp("retail"))
+
+
+@pytest.fixture(scope="module")
+def cdnow(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    return load("cdnow", tmp_path_factory.mktemp("cdnow"))
 
 
 # ---------------------------------------------------------------- clique_bait
@@ -208,13 +230,99 @@ def test_maven_undated_rows_are_accounted_for(maven: Loaded) -> None:
     assert maven.rows("SELECT DISTINCT reason FROM raw.quarantine") == [("missing_time",)]
 
 
-def test_every_book_balances(clique_bait: Loaded, merch_store: Loaded, demo_shop: Loaded, maven: Loaded) -> None:
-    unbalanced = """
-        SELECT path FROM ops.balances
-        WHERE rows_in <> loaded + duplicate + conflict + superseded + quarantined + suppressed + blank
-    """
+# ---------------------------------------------------------------- ga4_merch_store_sampled
 
-    assert [loaded.rows(unbalanced) for loaded in (clique_bait, merch_store, demo_shop, maven)] == [[], [], [], []]
+
+def test_ga4_rows_own_sessions_and_orders(ga4: Loaded) -> None:
+    figures = json.loads((DATA / "ga4_merch_store_sampled" / "figures.json").read_text())
+
+    assert ga4.rows("SELECT rows_in, loaded FROM ops.balances") == [(24_219, 24_219)]
+    assert ga4.one("SELECT count(DISTINCT visit_id) FROM raw.web_events") == 20_705
+    assert ga4.one("SELECT count(DISTINCT anonymous_id) FROM raw.web_events") == figures["pseudo_users"]
+    assert ga4.one("SELECT count(*) FROM raw.exports") == figures["n_days"]
+    assert ga4.rows("SELECT count(*), sum(value_minor) FROM core.events WHERE event = 'order_placed'") == [
+        (624, 100 * figures["purchase_revenue_usd"])
+    ]
+
+
+def test_ga4_events_by_name(ga4: Loaded) -> None:
+    figures = json.loads((DATA / "ga4_merch_store_sampled" / "figures.json").read_text())["events"]
+
+    assert dict(ga4.rows("SELECT event, count(*) FROM core.events GROUP BY event")) == {
+        EVENTS.get(name, name): count for name, count in figures.items()
+    }
+
+
+# ---------------------------------------------------------------- mobile_onboarding_events
+
+
+def test_onboarding_funnel(onboarding: Loaded) -> None:
+    assert onboarding.one("SELECT count(*) FROM core.events") == 30_943
+    assert onboarding.stored_steps("onboarding") == [4_120, 2_160, 2_038, 289, 174]
+
+
+def test_onboarding_sessions_with_and_without_the_marks(onboarding: Loaded, tmp_path: Path) -> None:
+    without = load("mobile_onboarding_events", tmp_path / "without", replace=("passive: []", "passive: [passed, lost]"))
+
+    assert onboarding.one("SELECT count(*) FROM core.sessions") == 4_272
+    assert without.one("SELECT count(*) FROM core.sessions") == 4_242
+
+
+# ---------------------------------------------------------------- completejourney_retail_crm
+
+
+def test_retail_line_items_add_up_to_baskets(retail: Loaded) -> None:
+    lines = retail.one("SELECT loaded FROM ops.balances WHERE source = 'baskets'")
+    baskets = retail.rows("SELECT count(*), sum(value_minor) FROM core.events WHERE event = 'order_placed'")
+
+    assert (lines, baskets) == (1_469_307, [(155_848, 459_603_958)])
+    assert retail.one("SELECT count(*) FROM core.customers") == 2_469
+
+
+def test_retail_funnels(retail: Loaded) -> None:
+    assert retail.stored_steps("any order") == [2_469, 1_559, 410]
+    assert retail.stored_steps("in order") == [2_469, 1_540, 409]
+    assert retail.stored_steps("sent to redeemed") == [1_559, 410]
+
+
+def test_retail_campaigns_by_type(retail: Loaded) -> None:
+    sent = "SELECT properties->>'campaign_type', count(*) FROM core.events WHERE event = 'campaign_sent' GROUP BY 1"
+
+    assert dict(retail.rows(sent)) == {"Type A": 3_647, "Type B": 2_368, "Type C": 574}
+
+
+# ---------------------------------------------------------------- cdnow
+
+REPEAT_BUYERS = "SELECT count(*) FROM (SELECT customer_id FROM core.events GROUP BY customer_id HAVING count(*) > 1)"
+
+
+def test_cdnow_equal_rows_are_orders_of_their_own(cdnow: Loaded) -> None:
+    assert cdnow.rows("SELECT count(*), sum(value_minor) FROM core.events") == [(69_659, 250_031_563)]
+    assert cdnow.one("SELECT count(*) FROM core.customers") == 23_570
+    assert cdnow.one(REPEAT_BUYERS) == 11_662
+    assert cdnow.stored_steps("second order") == [23_570, 11_662]
+
+
+def test_cdnow_equal_rows_collapsed(tmp_path: Path) -> None:
+    collapsed = load("cdnow", tmp_path / "collapsed", replace=("identical_rows: keep", "identical_rows: collapse"))
+
+    assert collapsed.rows("SELECT count(*), sum(value_minor) FROM core.events") == [(69_404, 249_598_275)]
+    assert collapsed.one(REPEAT_BUYERS) == 11_642
+
+
+UNBALANCED = """
+    SELECT path FROM ops.balances
+    WHERE rows_in <> loaded + duplicate + conflict + superseded + quarantined + suppressed + blank
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["clique_bait", "merch_store", "demo_shop", "maven", "ga4", "onboarding", "retail", "cdnow"]
+)
+def test_every_book_balances(name: str, request: pytest.FixtureRequest) -> None:
+    loaded: Loaded = request.getfixturevalue(name)
+
+    assert loaded.rows(UNBALANCED) == []
 
 
 @pytest.fixture(autouse=True, scope="module")
