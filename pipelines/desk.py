@@ -139,6 +139,11 @@ class Judged:
         """Physical rows."""
         return self.rows.height
 
+    @property
+    def byte_count(self) -> int:
+        """Bytes that the rows take, about."""
+        return int(self.canonical.estimated_size() + self.rows.estimated_size())
+
     def followed_by(self, other: "Judged") -> "Judged":
         """These rows and then others."""
         if not self.row_count:

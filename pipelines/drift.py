@@ -69,11 +69,12 @@ def columns_of_files(columns: Mapping[str, list[str]], source: Source) -> pl.Dat
 
 
 def _first_keys(part: pl.DataFrame) -> list[str]:
-    """The top-level keys of the first lines that are JSON objects, in order."""
+    """The top-level keys of the first lines that are JSON objects, in order; no line with a key that is half a surrogate."""
     keys: dict[str, None] = {}
     for line in part.filter(pl.col("problem").is_null())["text"].head(SAMPLED):
         with suppress(ValueError, RecursionError):
             said = json.loads(line)
+            "".join(said if isinstance(said, dict) else ()).encode()
             keys |= dict.fromkeys(said if isinstance(said, dict) else ())
     return list(keys)
 

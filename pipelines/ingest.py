@@ -21,6 +21,7 @@ from pipelines.errors import DataError, UnreadableFile
 from pipelines.exports import Versions, dated, reconsider
 from pipelines.landing import Discovery, LandedFile, discover, later_judgements
 from pipelines.readers.text import KEPT_CHARACTERS
+from pipelines.settling import AT_ONCE, Settling, unchanged
 from pipelines.warehouse import Connection, Warehouse, ask, insert, run, scratch, sql_text
 from transforms.contracts import KEY, TABLES, TIME
 from transforms.journey import Journey
@@ -30,6 +31,7 @@ from transforms.outcomes import events_of, records_of, settle, together, with_ke
 
 PART_ROWS = 200_000
 TRAY_BYTES = 96 << 20
+GATHERED_BYTES = 256 << 20
 GROUP_ROWS = 50_000
 JUDGES = min(4, os.cpu_count() or 1)
 EVENT_TABLES = {"web": "raw.web_events", "crm": "raw.crm_events", "spend": "raw.ad_spend"}
@@ -42,12 +44,16 @@ NONE_EARLIER = pl.DataFrame(schema={"content": KEY, "seen": pl.Int64})
 
 @dataclass(frozen=True)
 class LoadSummary:
-    """What a load did. `problems`: path, source and message of each file or pattern that could not be read."""
+    """What a load did. `problems`: path, source and message of each file or pattern that could not be read.
+
+    `waiting`: the paths of files that are still being written.
+    """
 
     files_loaded: int
     rows_in: int
     problems: list[tuple[str, str, str]]
     outcomes: dict[str, int]
+    waiting: list[str]
 
 
 def load_new_files(
@@ -57,6 +63,7 @@ def load_new_files(
     *,
     journey: Journey,
     hmac_key: bytes,
+    settling: Settling = AT_ONCE,
     part_rows: int = PART_ROWS,
     done: Callable[[LandedFile], None] = lambda _file: None,
     say: Callable[[str], None] = lambda _line: None,
@@ -68,10 +75,10 @@ def load_new_files(
     Fills raw.sources, raw.files, raw.exports, raw.row_outcomes, raw.quarantine, raw.web_events, raw.crm_events, raw.ad_spend, raw.crm_records
     and raw.line_items.
     A file that cannot be read is told in `problems`, and nothing of it is loaded. `done` is called after each file, `say` with a
-    line before and after objects are fetched.
+    line before and after objects are fetched. A file that is still being written, as `settling` says, waits for the next load.
     Raises DataError when there is no landing folder or no file in it, or when the books of a file do not balance.
     """
-    found = discover(landing, sources, say=say)
+    found = discover(landing, sources, settling=settling, say=say)
     problems, later = refusals(found), later_judgements(landing)
     totals: Counter[str] = Counter()
     files_loaded = 0
@@ -86,9 +93,7 @@ def load_new_files(
                 problems += [(path, name, problem) for path, problem in undated]
                 reconsider(warehouse, name, files)
             held = set(warehouse.query(sql_text("ingest/known_files.sql"))["file_id"])
-            files = [
-                replace(file, replayed_at=later.get(file.file_id)) for file in files if file.file_id not in held
-            ]
+            files = [replace(file, replayed_at=later.get(file.file_id)) for file in files if file.file_id not in held]
             if name in closed:
                 concerned = [file.relative for file in files] or [pattern for _, pattern in sources[name].patterns]
                 problems += [(path, name, closed[name]) for path in concerned]
@@ -103,7 +108,8 @@ def load_new_files(
                         problems.append((file.relative, name, problem))
                 totals += loader.outcomes
         _tell_failures(warehouse, problems)
-    return LoadSummary(files_loaded, sum(totals.values()), problems, dict(sorted(totals.items())))
+    waiting = [path for _, path, _ in found.unsettled]
+    return LoadSummary(files_loaded, sum(totals.values()), problems, dict(sorted(totals.items())), waiting)
 
 
 def refusals(found: Discovery) -> list[tuple[str, str, str]]:
@@ -216,8 +222,9 @@ class Loader:
         tray = Tray()
         with Judges.sitting(self.desk) as judges:
             for file in files:
-                parts = rows_of(
-                    file.path, self.desk.feed, self.desk.needed, note=partial(self.columns.__setitem__, file.file_id)
+                note = partial(self.columns.__setitem__, file.file_id)
+                parts = unchanged(
+                    file.path, file.stamp, rows_of(file.path, self.desk.feed, self.desk.needed, note=note)
                 )
                 try:
                     head = list(islice(parts, 2))
@@ -269,11 +276,11 @@ class Loader:
 
 
 def _gathered(parts: Iterable[Judged], row_count: int) -> Iterator[Judged]:
-    """Judged parts put together until they have about so many rows."""
+    """Judged parts put together until they have about so many rows, or GATHERED_BYTES."""
     waiting = Judged.none()
     for part in parts:
         waiting = waiting.followed_by(part)
-        if waiting.row_count >= row_count:
+        if waiting.row_count >= row_count or waiting.byte_count >= GATHERED_BYTES:
             yield waiting
             waiting = Judged.none()
     yield waiting

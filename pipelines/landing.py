@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from pipelines import journal as journals
 from pipelines.errors import ConfigurationError, DataError
 from pipelines.journal import JOURNAL
+from pipelines.patterns import closed_folders, found, looks_into, obstacle, shown
 from pipelines.remote import REMOTE, Arrivals, StoredObject, is_url, land, waiting
+from pipelines.settling import AT_ONCE, Settling, Stamp, judged, left_alone, stamp_of, stamp_or_none
 from transforms.mapping import Source
 
 FILES = "files.ndjson"
@@ -39,6 +41,7 @@ class LandedFile:
     exported_at: datetime | None = None
     is_final: bool = True
     replayed_at: datetime | None = None
+    stamp: Stamp | None = None
 
     @property
     def judged_at(self) -> datetime:
@@ -72,13 +75,15 @@ def later_judgements(landing: Path) -> dict[str, datetime]:
 class Discovery:
     """What is there: files to read, what is refused (source, path or pattern, why), patterns that match nothing.
 
-    `waiting`: by source, the objects of a bucket that have not landed yet.
+    `waiting`: by source, the objects of a bucket that have not landed yet; `unsettled`: files that are still being written
+    (source, path, why).
     """
 
     files: list[LandedFile]
     refused: list[tuple[str, str, str]]
     unmatched: list[tuple[str, str, str]]
     waiting: Mapping[str, list[StoredObject]] = field(default_factory=dict)
+    unsettled: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -94,14 +99,19 @@ class Entry:
 
 
 def discover(
-    landing: Path, sources: Mapping[str, Source], *, say: Callable[[str], None] = lambda _line: None
+    landing: Path,
+    sources: Mapping[str, Source],
+    *,
+    settling: Settling = AT_ONCE,
+    say: Callable[[str], None] = lambda _line: None,
 ) -> Discovery:
     """The files of all sources, what is refused, and which patterns match nothing; new files are written to the journal.
 
     Objects that a source asks for and that have not landed are landed first; `say` is told of them.
+    Files that are still being written, as `settling` says, are left; this may sleep once, to see whether they are.
     Raises DataError when there is no landing folder, or no file in it that a source asks for.
     """
-    found, journal = _survey(landing, sources, land(landing, sources, say=say))
+    found, journal = _survey(landing, sources, land(landing, sources, say=say), settling)
     journal.write()
     return found
 
@@ -111,10 +121,26 @@ def look(landing: Path, sources: Mapping[str, Source]) -> Discovery:
 
     Raises DataError as `discover` does.
     """
-    return _survey(landing, sources, waiting(landing, sources))[0]
+    return _survey(landing, sources, waiting(landing, sources), AT_ONCE)[0]
 
 
-def _survey(landing: Path, sources: Mapping[str, Source], arrivals: Arrivals) -> "tuple[Discovery, Journal]":
+def settled_files(
+    landing: Path, sources: Mapping[str, Source], *, settling: Settling
+) -> tuple[list[tuple[str, Stamp]], bool]:
+    """The settled files that were put there, with their stamps, and whether others are still being written.
+
+    Nothing is read, no bucket is asked, nobody sleeps.
+    """
+    root = landing.resolve()
+    matched = [path for _, _, path in _matches(root, sources, Arrivals({}, {}, []))[0]]
+    taken, young, without_marker = judged(matched, settling)
+    stamps = [(shown(path, root), stamp_or_none(path)) for path in taken]
+    return [(name, stamp) for name, stamp in stamps if stamp is not None], bool(young or without_marker)
+
+
+def _survey(
+    landing: Path, sources: Mapping[str, Source], arrivals: Arrivals, settling: Settling
+) -> "tuple[Discovery, Journal]":
     if not landing.is_dir():
         raise DataError(
             f"the landing folder {landing} does not exist; make it and put files there, or make a sample: journeys sample"
@@ -135,17 +161,22 @@ def _survey(landing: Path, sources: Mapping[str, Source], arrivals: Arrivals) ->
             )
         raise DataError(f"no file under {landing} matches {asked}; put one there, or make a sample: journeys sample")
     files: dict[str, LandedFile] = {}
+    put_there = [path for _, _, path in matched if path.relative_to(root).parts[0] != REMOTE]
+    unsettled = dict(left_alone(put_there, settling))
     for name, table, path in matched:
+        if path in unsettled:
+            continue
         try:
             file = replace(journal.known(name, path), table=table)
+        except FileNotFoundError:
+            refused.append((name, shown(path, root), "it was there and is gone; put it back, or wait for its new name"))
         except OSError as error:
-            refused.append(
-                (name, path.relative_to(root).as_posix(), f"cannot be read ({error.strerror}); check its permissions")
-            )
-            continue
-        files.setdefault(file.file_id, file)
+            refused.append((name, shown(path, root), f"cannot be read ({error.strerror}); check its permissions"))
+        else:
+            files.setdefault(file.file_id, file)
     named = [replace(file, names=journal.names_of(file)) for file in files.values()]
-    return Discovery(named, refused + arrivals.problems, unmatched, arrivals.waiting), journal
+    told = [(name, shown(path, root), unsettled[path]) for name, _, path in matched if path in unsettled]
+    return Discovery(named, refused + arrivals.problems, unmatched, arrivals.waiting, told), journal
 
 
 def _matches(
@@ -155,35 +186,36 @@ def _matches(
     owners: dict[Path, tuple[str, str]] = {}
     refused: list[tuple[str, str, str]] = []
     unmatched: list[tuple[str, str, str]] = []
+    folders: list[tuple[str, Path]] = []
+    closed = list(closed_folders(root))
     for name, source in sorted(sources.items()):
         for table, pattern in source.patterns:
-            found = arrivals.files[pattern] if is_url(pattern) else _found(root, pattern)
-            if not found and not is_url(pattern):
-                unmatched.append((name, pattern, f'no file matches sources.{name}.files "{pattern}" under {root}'))
-            for path in found:
-                shown = path.relative_to(root).as_posix()
-                if not path.resolve().is_relative_to(root):
-                    refused.append(
-                        (name, shown, "a link to a file outside the landing folder; put the file itself there")
-                    )
+            matched = arrivals.files.get(pattern, []) if is_url(pattern) else found(root, pattern)
+            told = [] if is_url(pattern) else [(path, why) for path, why in closed if looks_into(pattern, path, root)]
+            for path in matched:
+                why = obstacle(path, root)
+                if why is not None:
+                    told.append((path, why))
+                elif path.is_dir():
+                    folders += [(name, path)] if "." in PurePath(pattern).name else []
                 elif owners.setdefault(path, (name, table)) != (name, table):
-                    refused.append((name, shown, _also_matched(name, *owners[path])))
-    return sorted((name, table, path) for path, (name, table) in owners.items()), refused, unmatched
+                    told.append((path, _also_matched(name, *owners[path])))
+            refused += [(name, shown(path, root), why) for path, why in told]
+            is_met = told or any(owners.get(path) == (name, table) or (name, path) in folders for path in matched)
+            if not is_met and not is_url(pattern):
+                unmatched.append((name, pattern, f'no file matches sources.{name}.files "{pattern}" under {root}'))
+    read_below = {parent for path in owners for parent in path.parents}
+    for name, path in folders:
+        if path not in read_below:
+            place = shown(path, root)
+            refused.append((name, place, f"a folder, not a file; name the files in it, such as {place}/*"))
+    owned = sorted((name, table, path) for path, (name, table) in owners.items())
+    return owned, list(dict.fromkeys(refused)), unmatched
 
 
 def _also_matched(name: str, owner: str, table: str) -> str:
     other = f"table '{table}'" if owner == name else f"source '{owner}'"
     return f"also matched by the {other}; make the patterns tell them apart"
-
-
-def _found(root: Path, pattern: str) -> list[Path]:
-    """The files that a pattern matches, the journal, hidden files and (unless the pattern names it) `_remote` left out."""
-    closed = {JOURNAL} if pattern.split("/")[0] == REMOTE else {JOURNAL, REMOTE}
-    paths = (path for path in root.glob(pattern) if path.is_file())
-    parts = ((path, path.relative_to(root).parts) for path in paths)
-    return sorted(
-        path for path, names in parts if names[0] not in closed and not any(name.startswith(".") for name in names)
-    )
 
 
 class Journal:
@@ -204,16 +236,18 @@ class Journal:
     def known(self, source: str, path: Path) -> LandedFile:
         """The file with its id and landing time; content that is new is noted."""
         status = path.stat()
-        relative = path.relative_to(self.root).as_posix()
-        remembered = self.by_place.get((relative, status.st_size, status.st_mtime_ns))
+        relative = shown(path, self.root)
+        is_plain = relative == path.relative_to(self.root).as_posix()
+        remembered = self.by_place.get((relative, status.st_size, status.st_mtime_ns)) if is_plain else None
         file_id = remembered.file_id if remembered and _is_settled(remembered) else content_id(path)
         if remembered is None or remembered.file_id != file_id:
-            landed_at = self.now.isoformat()
-            self.added.append(Entry(file_id, source, relative, status.st_size, status.st_mtime_ns, landed_at))
+            now = self.now.isoformat()
+            self.added.append(Entry(file_id, source, relative, status.st_size, status.st_mtime_ns, now))
             self.first_seen.setdefault(file_id, self.added[-1])
             self.names.setdefault((source, file_id), set()).add(relative)
         first = self.first_seen[file_id]
-        return LandedFile(file_id, source, relative, path, status.st_size, datetime.fromisoformat(first.landed_at))
+        landed_at = datetime.fromisoformat(first.landed_at)
+        return LandedFile(file_id, source, relative, path, status.st_size, landed_at, stamp=stamp_of(status))
 
     def names_of(self, file: LandedFile) -> tuple[str, ...]:
         """All paths under which a source has seen the content of a file, the present one too."""

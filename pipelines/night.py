@@ -22,6 +22,7 @@ class Night:
     say: Callable[[str], None] = field(default=lambda _line: None)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     loaded: dict[str, int] = field(default_factory=lambda: {"files": 0, "rows": 0})
+    waiting: list[str] = field(default_factory=list)
 
     @property
     def configuration(self) -> Configuration:

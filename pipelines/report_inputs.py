@@ -29,6 +29,7 @@ STORED = (
     "ops.schema_drift",
     "ops.failed_files",
 )
+WAITING_SHOWN = 3
 VIEWS = tuple(f"mart.{path.stem}" for path in sql_files("mart"))
 QUERIED = {"mart.attribution": "ops/attribution_totals.sql", "mart.funnel_entrants": "ops/first_attempts.sql"}
 REPORT_TABLES = (*STORED, *QUERIED, *VIEWS)
@@ -114,6 +115,15 @@ def run_record(night: Night) -> pl.DataFrame:
 def message(night: Night, failed: int) -> str | None:
     """What an operator has to know of a run; None when all is well."""
     parts = [f"{failed} files could not be read: see ops.failed_files."] if failed else []
+    if night.waiting:
+        names = ", ".join(night.waiting[:WAITING_SHOWN]) + (", …" if len(night.waiting) > WAITING_SHOWN else "")
+        several = len(night.waiting) > 1
+        kept = (
+            f"{len(night.waiting)} files are still being written and wait"
+            if several
+            else "1 file is still being written and waits"
+        )
+        parts.append(f"{kept} for the next run: {names}.")
     source, horizon = night.held_back_by(), night.stage_horizon()
     if source and horizon:
         parts.append(

@@ -1,30 +1,37 @@
 """Sensors: what starts a run between two nights."""
 
 import hashlib
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import dagster as dg
 
-from pipelines.journal import JOURNAL
-from pipelines.remote import REMOTE, waiting
+from pipelines.errors import ConfigurationError
+from pipelines.landing import settled_files
+from pipelines.remote import waiting
 from pipelines.schedules import nightly
-from pipelines.settings import workspace_at
+from pipelines.settings import Workspace, workspace_at
+from pipelines.settling import Settling
 
 QUIET = timedelta(minutes=2)
+PATIENCE = timedelta(minutes=30)
 ASK_SECONDS = 900
 
 
 @dg.sensor(name="files_landed", job=nightly, minimum_interval_seconds=60)
 def landing_sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Start a run when the landing folder has changed and has been quiet for two minutes."""
-    landing = workspace_at(None).landing
-    state, newest = landing_state(landing)
-    if state == context.cursor or newest is None:
-        yield dg.SkipReason(f"nothing new under {landing}")
-    elif datetime.now(UTC) - newest < QUIET:
-        yield dg.SkipReason(f"files are still arriving under {landing}")
+    """Start a run when files have settled that were not there before, and no others have arrived for two minutes."""
+    place = workspace_at(None)
+    try:
+        state, is_arriving = landing_state(place)
+    except ConfigurationError as error:
+        yield dg.SkipReason(str(error))
+        return
+    if state is None or state == context.cursor:
+        yield dg.SkipReason(f"nothing new under {place.landing}")
+    elif is_arriving:
+        yield dg.SkipReason(f"files are still arriving under {place.landing}")
     else:
         context.update_cursor(state)
         yield dg.RunRequest(run_key=state)
@@ -45,11 +52,17 @@ def bucket_sensor(_context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.Sk
     return dg.RunRequest(run_key=hashlib.sha256(repr(sorted(objects)).encode()).hexdigest()[:16])
 
 
-def landing_state(landing: Path) -> tuple[str, datetime | None]:
-    """A hash of the names, sizes and times of what was put there, and the newest time; None when there is nothing."""
-    own = {landing / JOURNAL, landing / REMOTE}
-    files = [path for path in sorted(landing.rglob("*")) if path.is_file() and not own & {*path.parents}]
-    facts = [(str(path.relative_to(landing)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    newest = max((mtime for _, _, mtime in facts), default=None)
-    state = hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
-    return state, datetime.fromtimestamp(newest / 1e9, UTC) if newest is not None else None
+def landing_state(place: Workspace) -> tuple[str | None, bool]:
+    """A hash of the settled files, None when there are none; and whether a run had better wait for others to settle.
+
+    Files are settled as a run sees it, but quiet for two minutes at least, so that an upload of many files is one run. A file
+    that never settles holds the others back for half an hour.
+    """
+    said = place.configuration.landing
+    settling = Settling(quiet=max(QUIET, said.quiet), done_marker=said.done_marker)
+    settled, is_arriving = settled_files(place.landing, place.configuration.sources, settling=settling)
+    if not settled:
+        return None, is_arriving
+    state = hashlib.sha256(repr(settled).encode()).hexdigest()[:16]
+    newest = max(modified_ns for _, (_, modified_ns, _) in settled)
+    return state, is_arriving and time.time_ns() - newest < PATIENCE.total_seconds() * 1e9

@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from pipelines import readers
 from pipelines.errors import ConfigurationError, DataError
+from pipelines.settling import Settling
 from transforms.channel_rules import RULES
 from transforms.journey import Entry, Funnel, Journey
 from transforms.mapping import Source
@@ -42,12 +43,13 @@ class Configuration(Entry):
     preset: str | None = None
     sources: dict[str, Source] = Field(default_factory=dict)
     engine: Engine = Engine()
+    landing: Settling = Settling()
     journey: Journey = Journey()
 
     @property
     def version(self) -> str:
         """Hash of everything that can change a number, the channel rules with it."""
-        said = {**self.model_dump(mode="json", exclude={"engine", "preset"}), "channel_rules": RULES.version}
+        said = {**self.model_dump(mode="json", exclude={"engine", "landing", "preset"}), "channel_rules": RULES.version}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -140,7 +142,7 @@ def read_configuration(path: Path) -> Configuration:
     if "preset" in said:
         base = Document.read(preset_file(str(said["preset"]))).mapping()
     refuse_unknown_keys(document)
-    outer = {key: said[key] for key in ("preset", "sources", "engine") if key in said}
+    outer = {key: said[key] for key in ("preset", "sources", "engine", "landing") if key in said}
     inner = {key: value for key, value in said.items() if key not in outer}
     configuration = document.validate(Configuration, {**outer, "journey": {**base, **inner}}, hidden="journey")
     refuse_misfits(document, configuration.sources)

@@ -32,9 +32,11 @@ def landed(night: Night) -> Rows:
         night.configuration.sources,
         journey=night.journey,
         hmac_key=night.workspace.hmac_key,
+        settling=night.configuration.landing,
         say=night.say,
     )
     night.loaded.update(files=summary.files_loaded, rows=summary.rows_in)
+    night.waiting.extend(summary.waiting)
     return night.row_counts(LANDED)
 
 

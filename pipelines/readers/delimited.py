@@ -1,6 +1,7 @@
 """Delimited text: CSV, TSV, any one character, or runs of blanks; every record is accounted for."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,6 +14,11 @@ from pipelines.readers.text import LONGEST_ROW, blocks, lines_of
 from transforms.mapping import PERSONAL, Source, Wanted, json_object, json_text
 
 ENDS_INSIDE = "unexpected end of data"
+HEADER_ADVICE = {
+    "encoding": "save the file as UTF-8 text",
+    "parse_error": "its quotes do not match, or it holds binary zeros; write the names of the columns without quotes",
+    "too_large": "is it a file of lines, and is the first line a header?",
+}
 RECORD: dict[str, Any] = {"text": pl.String, "problem": pl.String, "fields": pl.List(pl.String)}
 
 
@@ -52,10 +58,14 @@ def delimiter_of(source: Source) -> str:
 
 
 def refuse_header(header: list[str], wanted: Wanted, source: Source) -> None:
-    """Raise UnreadableFile when a header cannot be that of the source."""
-    twice = sorted({name for name in header if header.count(name) > 1})
+    """Raise UnreadableFile when a header cannot be that of the source. Columns without a name are nobody's."""
+    used = [name for name in header if name and (wanted.rest or name in wanted.columns)]
+    twice = sorted(name for name, times in Counter(used).items() if times > 1)
     if twice:
-        raise UnreadableFile(f"line 1: the column '{twice[0]}' is there twice; names of columns are unique")
+        places = [str(place) for place, name in enumerate(header, start=1) if name == twice[0]]
+        raise UnreadableFile(
+            f"line 1: the column '{twice[0]}' is there twice (columns {', '.join(places)}); names of columns are unique"
+        )
     if wanted.columns and not set(header) & set(wanted.columns):
         raise UnreadableFile(
             f"line 1: none of the mapped columns ({', '.join(wanted.columns)}) is in the header: {' | '.join(header)[:300]}; "
@@ -69,9 +79,8 @@ def _split_header(records: pl.DataFrame, source: Source) -> tuple[list[str] | No
     if place is None:
         return None, records
     if records["problem"][place] is not None:
-        raise UnreadableFile(
-            f"line {place + 1}: the header cannot be read ({records['problem'][place]}); save the file as UTF-8 text"
-        )
+        problem = records["problem"][place]
+        raise UnreadableFile(f"line {place + 1}: the header cannot be read ({problem}); {HEADER_ADVICE[problem]}")
     header = renamed(records["fields"][place], source)
     return header, pl.concat([records.head(place), records.slice(place + 1)])
 
@@ -86,18 +95,38 @@ def _records(path: Path, source: Source) -> Iterator[pl.DataFrame]:
     """The records of a file in parts: text, problem, fields; a quoted field may hold line breaks."""
     delimiter, is_quoted = delimiter_of(source), source.quote == "double"
     waiting: pl.DataFrame | None = None
+    width: int | None = len(source.columns) or None
     for block in blocks(path):
-        lines = lines_of(block) if waiting is None else pl.concat([waiting, lines_of(block)])
-        records, waiting = split_records(lines, delimiter, is_quoted=is_quoted, is_last=False)
+        lines = _without_zeros(lines_of(block))
+        width = width or _width(lines, delimiter)
+        lines = lines if waiting is None else pl.concat([waiting, lines])
+        records, waiting = split_records(lines, delimiter, width=width, is_quoted=is_quoted, is_last=False)
         yield records
     if waiting is not None:
-        yield split_records(waiting, delimiter, is_quoted=is_quoted, is_last=True)[0]
+        yield split_records(waiting, delimiter, width=width, is_quoted=is_quoted, is_last=True)[0]
+
+
+def _without_zeros(lines: pl.DataFrame) -> pl.DataFrame:
+    """The lines, where one with a binary zero, as a crash leaves them, is a parse_error: its values are not to be trusted."""
+    has_zero = pl.col("problem").is_null() & pl.col("text").str.contains("\0", literal=True)
+    return lines.with_columns(problem=pl.when(has_zero).then(pl.lit("parse_error")).otherwise("problem"))
+
+
+def _width(lines: pl.DataFrame, delimiter: str) -> int | None:
+    """How many fields the first record has; None when it is not known."""
+    first = lines.filter(pl.col("problem").is_null())["text"].head(1).to_list()
+    fields = _parse_record(first, 0, delimiter)[0] if first and len(delimiter) == 1 else None
+    return len(fields) if fields else None
 
 
 def split_records(
-    lines: pl.DataFrame, delimiter: str, *, is_last: bool, is_quoted: bool = True
+    lines: pl.DataFrame, delimiter: str, *, width: int | None, is_last: bool, is_quoted: bool = True
 ) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-    """Records of lines, and the lines of a record that the next block has to end."""
+    """Records of lines, and the lines of a record that the next block has to end.
+
+    A record of several lines that has not `width` fields is an open quote that a later line happened to close: its first
+    line is malformed, the others are records of their own.
+    """
     if delimiter == "whitespace":
         return lines.with_columns(fields=pl.col("text").str.extract_all(r"\S+")), None
     plain = lines.with_row_index("place").with_columns(fields=pl.col("text").str.split(delimiter))
@@ -105,7 +134,7 @@ def split_records(
     if quoted.is_empty() or not is_quoted:
         return plain.select(list(RECORD)), None
     found, swallowed, open_from = _quoted_records(
-        lines["text"].to_list(), lines["problem"].to_list(), quoted.to_list(), delimiter, is_last=is_last
+        lines["text"].to_list(), lines["problem"].to_list(), quoted.to_list(), delimiter, width=width, is_last=is_last
     )
     special = pl.DataFrame(found, schema={"place": pl.UInt32, **RECORD}, orient="row")
     kept = plain.filter(~pl.col("place").is_in([*special["place"], *swallowed]))
@@ -116,7 +145,7 @@ def split_records(
 
 
 def _quoted_records(
-    texts: list[str], problems: list[str | None], quoted: list[int], delimiter: str, *, is_last: bool
+    texts: list[str], problems: list[str | None], quoted: list[int], delimiter: str, *, width: int | None, is_last: bool
 ) -> tuple[list[tuple[int, str, str | None, list[str] | None]], list[int], int | None]:
     """The records that begin at a line with a quote; the lines that belong to one before; where an open one begins."""
     csv.field_size_limit(LONGEST_ROW * 2)
@@ -129,6 +158,8 @@ def _quoted_records(
         fields, taken, is_open = _parse_record(texts, place, delimiter)
         if is_open and not is_last:
             return found, swallowed, place
+        if fields is not None and taken > 1 and width is not None and len(fields) != width:
+            fields = None
         last = place + taken
         problem = next((problem for problem in problems[place:last] if problem not in (None, "blank")), None)
         if fields is None:
@@ -163,7 +194,7 @@ def _rows(records: pl.DataFrame, header: list[str], wanted: Wanted, seen: int) -
     misfit = pl.col("problem").is_null() & (pl.col("fields").list.len() != len(header))
     judged = records.with_columns(problem=pl.when(misfit).then(pl.lit("wrong_columns")).otherwise("problem"))
     good = pl.when(pl.col("problem").is_null()).then("fields")
-    columns = {name: good.list.get(place, null_on_oob=True) for place, name in enumerate(header)}
+    columns = {name: good.list.get(place, null_on_oob=True) for place, name in enumerate(header) if name}
     none = pl.lit(None, pl.String)
     texts = [columns.get(name, none).alias(f"raw:{name}") for name in wanted.texts]
     fragments = [_fragment(columns.get(name, none)).alias(f"json:{name}") for name in wanted.fragments]

@@ -1,8 +1,11 @@
 """Parquet: columns, and members of nested columns, as the text that a mapping reads."""
 
+import shutil
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, cast
 
 import polars as pl
@@ -10,74 +13,108 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import UnreadableFile
+from pipelines.readers.arrow import PROBLEM, frames
 from pipelines.readers.delimited import renamed
-from pipelines.readers.text import opened
+from pipelines.readers.text import BLOCK_BYTES, opened
 from transforms.mapping import PERSONAL, Source, Wanted, json_object
 
 PART_ROWS = 100_000
 EXACT_WHOLE = 2**53
+ROWS_FREE = 1_000_000
+ROWS_A_BYTE = 100
+UNREADABLE = (pa.ArrowException, OSError, EOFError, ValueError, OverflowError, pl.exceptions.PolarsError,
+              pl.exceptions.PanicException)  # fmt: skip
 
 
 def read(path: Path, source: Source, wanted: Wanted) -> Iterator[pl.DataFrame]:
-    """The rows in parts: row, text (null), problem (null), and the wanted columns as text and JSON.
+    """The rows in parts: row, text (null), problem (null, `encoding` or `too_large`), and the wanted columns as text and JSON.
 
-    Raises UnreadableFile for a file that is not Parquet to its end, or has none of the mapped columns.
+    Raises UnreadableFile for a file that is not Parquet to its end, has none of the mapped columns, or one of them twice, or
+    tells of more rows than a file of its size can hold.
     """
     with _file(path) as file:
         given = file.schema_arrow.names
         names = renamed(given, source)
         tops = {*wanted.columns, *(column.split(".")[0] for column in wanted.columns)}
-        used = {there: name for there, name in zip(given, names, strict=True) if wanted.rest or name in tops}
-        if wanted.columns and not used:
+        used = [
+            (there, name) for there, name in zip(given, names, strict=True) if name and (wanted.rest or name in tops)
+        ]
+        if wanted.columns and not tops & set(names):
             raise UnreadableFile(
-                f"none of the mapped columns ({', '.join(wanted.columns)}) is in it; it has: {', '.join(names)}"
+                f"none of the mapped columns ({', '.join(wanted.columns)}) is in it; it has: {', '.join(names)[:300]}"
             )
+        twice = [name for name, times in Counter(name for _, name in used).items() if times > 1]
+        if twice:
+            raise UnreadableFile(f"the column '{twice[0]}' is there twice; names of columns are unique")
         seen = 0
-        for batch in file.iter_batches(batch_size=PART_ROWS, columns=list(used)):
-            frame = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch]))).rename(used)
-            yield _rows(frame, wanted, seen)
-            seen += frame.height
+        for batch in file.iter_batches(batch_size=PART_ROWS, columns=[there for there, _ in used]):
+            for frame in frames(batch):
+                yield _rows(frame.rename(dict(used)), wanted, seen)
+                seen += frame.height
 
 
 def columns_of(path: Path, source: Source) -> list[str]:
     """The names of the columns as the mapping calls them, members of nested columns with their path."""
     with _file(path) as file:
-        empty = pl.DataFrame(pl.from_arrow(file.schema_arrow.empty_table()))
-    empty.columns = renamed(empty.columns, source)
-    return [name for column, dtype in empty.schema.items() for name in _paths(column, dtype)]
+        fields = list(file.schema_arrow)
+    names = renamed([field.name for field in fields], source)
+    named = [(name, field.type) for name, field in zip(names, fields, strict=True) if name]
+    return [path for name, kind in named for path in _paths(name, kind)]
 
 
-def _paths(name: str, dtype: Any) -> list[str]:
-    inner = dtype.to_schema().items() if isinstance(dtype, pl.Struct) else ()
-    return [name, *(path for member, kind in inner for path in _paths(f"{name}.{member}", kind))]
+def _paths(name: str, kind: Any) -> list[str]:
+    inner = list(kind) if pa.types.is_struct(kind) else ()
+    return [name, *(path for member in inner for path in _paths(f"{name}.{member.name}", member.type))]
 
 
 @contextmanager
 def _file(path: Path) -> Iterator[pq.ParquetFile]:
+    """A Parquet file whose columns of text come as dictionaries, so that a value that is repeated is held once."""
     try:
-        if path.suffix.lower() in (".gz", ".zst"):
-            with opened(path) as stream:
-                yield pq.ParquetFile(pa.BufferReader(stream.read()))
-        else:
-            with pq.ParquetFile(path, memory_map=True) as file:
-                yield file
-    except (pa.ArrowException, OSError, EOFError) as error:
+        with ExitStack() as stack:
+            source = str(path)
+            if path.suffix.lower() in (".gz", ".zst"):
+                source = stack.enter_context(TemporaryFile())
+                shutil.copyfileobj(stack.enter_context(opened(path)), source, BLOCK_BYTES)
+            metadata = stack.enter_context(pq.ParquetFile(source)).metadata
+            _refuse_bomb(metadata, path.stat().st_size)
+            texts = [column.path for column in map(metadata.schema.column, range(metadata.num_columns))
+                     if column.physical_type == "BYTE_ARRAY" and "." not in column.path]  # fmt: skip
+            yield stack.enter_context(
+                pq.ParquetFile(source, metadata=metadata, read_dictionary=texts, coerce_int96_timestamp_unit="us")
+            )
+    except UNREADABLE as error:
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UnreadableFile(f"not a complete Parquet file ({said}); deliver it again, under a new name") from error
+
+
+def _refuse_bomb(metadata: pq.FileMetaData, size: int) -> None:
+    """Raise UnreadableFile for a file of more rows, or values of a column, than its bytes can tell apart."""
+    most = ROWS_FREE + ROWS_A_BYTE * size
+    values = Counter[str]()
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for column in map(group.column, range(group.num_columns)):
+            values[column.path_in_schema] += column.num_values
+    claimed = max([metadata.num_rows, *values.values()])
+    if claimed > most:
         raise UnreadableFile(
-            f"not a complete Parquet file ({str(error).splitlines()[0]}); deliver it again, under a new name"
-        ) from error
+            f"it tells of {claimed:,} values in {size:,} bytes, as a zip bomb does: rows of events have a time and an id of "
+            "their own; if it is genuine, deliver it in parts of less than a million rows"
+        )
 
 
 def _rows(frame: pl.DataFrame, wanted: Wanted, seen: int) -> pl.DataFrame:
     columns = [_text(frame, name).alias(f"raw:{name}") for name in wanted.texts]
     columns += [_json(frame, name).alias(f"json:{name}") for name in wanted.fragments]
     if wanted.rest:
-        rest = [name for name in frame.columns if name not in wanted.left_out and name.lower() not in PERSONAL]
+        rest = [
+            name for name in frame.columns if name not in (*wanted.left_out, PROBLEM) and name.lower() not in PERSONAL
+        ]
         columns.append(json_object({name: _json(frame, name) for name in rest}).alias("json:*"))
-    none = pl.lit(None, pl.String)
     return frame.select(
         pl.int_range(seen + 1, seen + 1 + pl.len(), dtype=pl.Int64).alias("row"),
-        none.alias("text"),
-        none.alias("problem"),
+        pl.lit(None, pl.String).alias("text"),
+        pl.col(PROBLEM).alias("problem"),
         *columns,
     )
 

@@ -14,6 +14,9 @@ from pipelines.errors import UnreadableFile
 BLOCK_BYTES = 48 << 20
 LONGEST_ROW = 1 << 20
 KEPT_CHARACTERS = 10_000
+UNPACKED_FREE = 1 << 30
+UNPACKED_RATIO = 250
+ZEROS_LOOKED_AT, ZEROS_OF_TEXT = 64, 3
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
@@ -23,16 +26,18 @@ SIGNATURES = {
     b"PAR1": "Parquet; set `format: parquet` for it",
     b"PK\x03\x04": "a ZIP or Excel file; unpack it, or export it as CSV",
     b"BZh": "bzip2-compressed; use .gz or .zst",
+    b"\xff\xfe\0\0": "UTF-32 text; save it as UTF-8",
+    b"\0\0\xfe\xff": "UTF-32 text; save it as UTF-8",
     b"\xff\xfe": "UTF-16 text; save it as UTF-8",
     b"\xfe\xff": "UTF-16 text; save it as UTF-8",
 }
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> "Iterator[IO[bytes] | Unpacked]":
     """The bytes of a file, decompressed by its ending .gz or .zst.
 
-    Raises UnreadableFile when they cannot be had to the end.
+    Raises UnreadableFile when they cannot be had to the end, and when they are more than a file of that size can mean.
     """
     ending = path.suffix.lower()
     try:
@@ -41,7 +46,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
                 f"empty, but its name ends in {ending}; a compressed file is never empty: deliver it again"
             )
         with _stream(path, ending) as stream:
-            yield stream
+            yield Unpacked(stream, path.stat().st_size) if ending in COMPRESSIONS else stream
     except (EOFError, OSError, zlib.error, pa.ArrowException) as error:
         kind = COMPRESSIONS.get(ending)
         advice = f"not a complete {kind} file, as its ending says" if kind else "it cannot be read"
@@ -52,6 +57,29 @@ def _stream(path: Path, ending: str) -> Any:
     if ending in COMPRESSIONS:
         return pa.input_stream(str(path), compression=COMPRESSIONS[ending])
     return path.open("rb")
+
+
+class Unpacked:
+    """The bytes of a compressed file, no more of them than an honest one holds.
+
+    The first gibibyte is free. Beyond it, a row of events has a time and an id of its own, a few bytes that no compression
+    takes away, out of some hundred: above UNPACKED_RATIO nothing is an event any more.
+    """
+
+    def __init__(self, stream: Any, packed_bytes: int) -> None:
+        self.stream = stream
+        self.left = UNPACKED_FREE + UNPACKED_RATIO * packed_bytes
+
+    def read(self, size: int) -> bytes:
+        """The next bytes; raises UnreadableFile when they have become too many."""
+        block: bytes = self.stream.read(size)
+        self.left -= len(block)
+        if self.left < 0:
+            raise UnreadableFile(
+                f"it unpacks to more than 1 GiB and {UNPACKED_RATIO} times its size, as a zip bomb does; "
+                "if it is genuine, deliver it uncompressed, or in parts of less than 1 GiB each"
+            )
+        return block
 
 
 def blocks(path: Path, *, size: int = BLOCK_BYTES) -> Iterator[bytes]:
@@ -82,8 +110,10 @@ def refuse_binary(start: bytes) -> None:
     for signature, meaning in SIGNATURES.items():
         if start.startswith(signature):
             raise UnreadableFile(f"it is {meaning}")
-    if start[:1024].count(b"\0") > 8:
+    if start[:ZEROS_LOOKED_AT].split(b"\n")[0].count(b"\0") > ZEROS_OF_TEXT:
         raise UnreadableFile("it is not text (binary zeros at its beginning); deliver it as UTF-8 text")
+    if b"\r" in start.rstrip(b"\r") and b"\n" not in start:
+        raise UnreadableFile("its lines end in a lone carriage return; save it with LF or CRLF at the end of lines")
 
 
 def lines_of(block: bytes) -> pl.DataFrame:

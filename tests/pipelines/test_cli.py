@@ -21,6 +21,7 @@ from pipelines.settings import Workspace, workspace_at
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 1, 5, 9)
 CONFIGURATION = """preset: ecommerce
+landing: {quiet: 0s}
 time_zone: Europe/Berlin
 sources:
   web: {format: segment, files: "web/**/*.ndjson*"}
@@ -318,6 +319,21 @@ def test_status_answers_json(shop: Workspace) -> None:
         ("missing_time", 1),
     }
     assert all(row["rows_in"] == row["loaded"] + row["quarantined"] for row in state["sources"])
+
+
+def test_a_file_that_is_still_being_written_waits_for_the_next_run_and_is_told(own_shop: Workspace) -> None:
+    said = own_shop.journey_file.read_text(encoding="utf-8").replace("{quiet: 0s}", "{done_marker: required}")
+    own_shop.journey_file.write_text(said, encoding="utf-8")
+    files = sorted(path for path in own_shop.landing.rglob("*") if path.is_file() and "_journal" not in path.parts)
+    for path in files[1:]:
+        path.with_name(f"{path.name}.done").touch()
+
+    told = journeys("run", "--workspace", own_shop.root)
+
+    waiting = f"1 file is still being written and waits for the next run: {files[0].relative_to(own_shop.landing)}."
+    assert told.status == 0, told.err
+    assert waiting in told.out
+    assert waiting in journeys("status", "--workspace", own_shop.root).out
 
 
 def test_running_twice_changes_nothing(own_shop: Workspace) -> None:

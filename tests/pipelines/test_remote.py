@@ -35,12 +35,13 @@ from pipelines.cli import app
 from pipelines.demo import make_workspace
 from pipelines.errors import DataError
 from pipelines.ingest import load_new_files
-from pipelines.landing import discover, look
+from pipelines.landing import discover, look, settled_files
 from pipelines.night import Night
 from pipelines.preview import preview
 from pipelines.remote import Buckets, Pattern, Shelf, StoredObject
-from pipelines.sensors import bucket_sensor, landing_state
+from pipelines.sensors import bucket_sensor
 from pipelines.settings import Workspace
+from pipelines.settling import AT_ONCE
 from pipelines.warehouse import Warehouse
 from transforms.journey import Journey
 from transforms.mapping import Source
@@ -779,11 +780,11 @@ def test_what_was_fetched_does_not_look_like_something_that_was_put_there(s3, tm
     put(s3, "a.csv", rows("1"))
     place = Place(tmp_path, shop="s3://acme/*.csv")
     (place.landing / "local.csv").write_bytes(rows("2"))
-    before = landing_state(place.landing)
+    before = settled_files(place.landing, place.sources, settling=AT_ONCE)
 
     place.discover()
 
-    assert landing_state(place.landing) == before
+    assert settled_files(place.landing, place.sources, settling=AT_ONCE) == before
 
 
 def workspace(folder):
