@@ -53,9 +53,10 @@ def delimiter_of(source: Source) -> str:
 
 def refuse_header(header: list[str], wanted: Wanted, source: Source) -> None:
     """Raise UnreadableFile when a header cannot be that of the source."""
-    twice = sorted({name for name in header if header.count(name) > 1})
+    asked = set(header) if source.properties == "*" or source.group else set(wanted.columns)
+    twice = sorted({name for name in header if name in asked and header.count(name) > 1})
     if twice:
-        raise UnreadableFile(f"line 1: the column '{twice[0]}' is there twice; names of columns are unique")
+        raise UnreadableFile(f"line 1: the column '{twice[0]}' is there twice; leave one out of the file, or rename it")
     if wanted.columns and not set(header) & set(wanted.columns):
         raise UnreadableFile(
             f"line 1: none of the mapped columns ({', '.join(wanted.columns)}) is in the header: {' | '.join(header)[:300]}; "
