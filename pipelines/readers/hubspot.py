@@ -59,7 +59,7 @@ def first_of(*columns: str) -> pl.Expr:
 
 def bare(text: pl.Expr) -> pl.Expr:
     """Letters and digits alone, in lower case: a label and the name of its value are the same."""
-    return text.str.to_lowercase().str.replace_all("[^a-z0-9]", "")
+    return text.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]", "")
 
 
 def known(text: pl.Expr, values: tuple[str, ...]) -> pl.Expr:
@@ -926,6 +926,31 @@ MERGES: Mapping[str, Any] = {
     "properties": {"merged_object": "@merged_object", "merged_id": "@merged_id", "merged_into": "@merged_into"},
 }
 
+MARKS = {
+    "contacts": (
+        ("Record ID", "Email", "Lifecycle Stage"),
+        ("Contact ID", "Email"),
+        ("hs_object_id", "email", "lifecyclestage"),
+    ),
+    "contact_history": (
+        ("contactId", "property", "value", "timestamp"),
+        ("Contact ID", "Property Name", "Value", "Timestamp"),
+    ),
+    "companies": (
+        ("Record ID", "Company Domain Name"),
+        ("Company ID", "Company Domain Name"),
+        ("hs_object_id", "domain", "name"),
+    ),
+    "deals": (("Record ID", "Deal Stage"), ("Deal ID", "Deal Stage", "Amount"), ("hs_object_id", "dealstage")),
+    "deal_stages": (("deal_id", "value", "date_entered"),),
+    "tickets": (("Record ID", "Ticket status"), ("Ticket ID", "Ticket status"), ("hs_object_id", "hs_pipeline_stage")),
+    "engagements": (("Record ID", "Activity date"), ("hs_object_id", "hs_timestamp")),
+    "form_submissions": (("Conversion Date", "Conversion Page"), ("conversionId", "submittedAt", "pageUrl")),
+    "feedback": (("Survey name", "Survey type", "Rating"), ("hs_object_id", "hs_survey_type", "hs_value")),
+    "conversations": (("id", "originalChannelId", "associatedContactId"),),
+    "merges": (("canonical_vid", "vid_to_merge"), ("deal_id", "merged_deal_id")),
+}
+
 HUBSPOT = Native(
     name="hubspot",
     version=1,
@@ -946,4 +971,5 @@ HUBSPOT = Native(
     },
     derived={name: columns for name, (columns, _) in {**COMPUTED, **STAGE_LISTS}.items()},
     derive=derive,
+    marks=MARKS,
 )

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from pipelines import answers
 from pipelines.cli import app
 from pipelines.engines.local import LocalEngine
+from pipelines.guess import guess
 from pipelines.ingest import load_new_files
 from pipelines.settings import read_configuration, workspace_at
 from pipelines.warehouse import Warehouse
@@ -303,6 +304,19 @@ def test_labels_and_api_names_of_deals_give_the_same_rows(tmp_path):
     assert labels.kept() == names.kept()
 
 
+def test_stages_of_any_alphabet_are_told_apart(tmp_path):
+    deals = portal(
+        tmp_path,
+        "deals",
+        'Record ID,Deal Stage,Is Closed Won,Close Date,"Date entered ""Демо (Продажи)""","Date entered ""Победа (Продажи)"""',
+        "7,Победа,true,2026-01-20 12:00,2026-01-12 09:00,2026-01-20 12:00",
+    )
+
+    assert deals.rows("SELECT event, state FROM raw.crm_events ORDER BY occurred_at") == [
+        ("deal_stage_entered", "Демо"), ("deal_won", "won"),
+    ]  # fmt: skip
+
+
 def test_the_contacts_of_a_deal_are_not_made_one_person(tmp_path):
     deals = portal(tmp_path, "deals", *DEALS_LABELS)
 
@@ -592,6 +606,27 @@ def test_objects_of_the_api_that_are_flat_give_the_same_rows_as_the_table(tmp_pa
     flat.put("deals", "one.ndjson", *lines).load()
 
     assert flat.kept() == table.kept()
+
+
+@pytest.mark.parametrize(
+    ("lines", "table"),
+    [
+        (CONTACTS_LABELS, "contacts"),
+        (CONTACTS_NAMES, "contacts"),
+        (DEALS_LABELS, "deals"),
+        (DEALS_NAMES, "deals"),
+        (HISTORY, "contact_history"),
+        (("Record ID,Company name,Company Domain Name,Lifecycle Stage", "900,Acme,acme.example,Lead"), "companies"),
+        (("Record ID,Ticket name,Ticket status,Create date", "5,x,New,2026-01-05 09:00"), "tickets"),
+    ],
+)
+def test_an_export_is_recognised_by_its_columns(tmp_path, lines, table):
+    path = tmp_path / "export.csv"
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+    found = guess(path)
+
+    assert (found.format, found.table) == ("hubspot", table)
 
 
 def test_the_same_export_again_changes_nothing_and_every_book_balances(tmp_path):
