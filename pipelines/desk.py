@@ -70,7 +70,7 @@ def desks_of(name: str, source: Source, landing: Path, *, journey: Journey, hmac
     Raises UnreadableFile when one of its lookup files cannot be read.
     """
     feeds = readers.feeds(name, source)
-    lookups = {lookup: _lookup_table(landing, lookup, said, source) for lookup, said in source.lookups.items()}
+    lookups = {lookup: _lookup_table(landing, lookup, said, feeds) for lookup, said in source.lookups.items()}
     version = _rule_version(name, feeds, landing, journey=journey, hmac_key=hmac_key, source=source)
     return [_desk(name, feed, lookups, version, journey=journey, hmac_key=hmac_key) for feed in feeds]
 
@@ -84,6 +84,7 @@ def _desk(
         kind=source.kind,
         is_record=source.record is not None,
         is_part=source.whole is not None,
+        is_history=source.history is not None,
         has_typed_values=source.format not in DELIMITED,
         currency=journey.currency,
         internal_hosts=journey.internal_hosts,
@@ -166,14 +167,15 @@ def _with_text(summary: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     return joined.with_columns(text=pl.coalesce("text", "shown")).drop("shown")
 
 
-def _lookup_table(landing: Path, name: str, lookup: Lookup, source: Source) -> pl.DataFrame:
+def _lookup_table(landing: Path, name: str, lookup: Lookup, feeds: list[Feed]) -> pl.DataFrame:
     """A lookup file as text: `key` and the columns that the mapping gets; of a key given twice the smallest row counts."""
     path = landing / lookup.file
     if not path.resolve().is_relative_to(landing.resolve()) or not path.is_file():
         raise UnreadableFile(
             f"the lookup file {lookup.file} of lookups.{name} is not below the landing folder; put it there"
         )
-    got = sorted({spec.get for spec in source.specs() if spec.lookup == name and spec.get})
+    specs = (spec for feed in feeds for spec in feed.source.specs())
+    got = sorted({spec.get for spec in specs if spec.lookup == name and spec.get})
     try:
         table = _whole(path, lookup, [lookup.key, *got])
     except UnreadableFile as error:

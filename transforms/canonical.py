@@ -89,6 +89,7 @@ class Rules:
     kind: Literal["web", "crm", "spend"] = "web"
     is_record: bool = False
     is_part: bool = False
+    is_history: bool = False
     has_typed_values: bool = False
     currency: str = "USD"
     internal_hosts: tuple[str, ...] = ()
@@ -114,7 +115,7 @@ def canonical_rows(mapped: pl.LazyFrame, *, rules: Rules) -> pl.LazyFrame:
     return valued.select(
         "file", "row", "variant", "reason", "field", "modified_at", "whole",
         pl.when(pl.col("reason").is_not_null() | (pl.col("variant") == 0)).then("text").alias("text"),
-        *[pl.col(name) for name in ("event_id", "event", "occurred_at", "time_precision", "seq", "received_at", "clock_source")],
+        _event_id(rules), *[pl.col(name) for name in ("event", "occurred_at", "time_precision", "seq", "received_at", "clock_source")],
         "is_clamped", *IDENTIFIERS, "account_id", "visit_id", "hostname", "path", "title", "referrer", *UTM, "click_id",
         pl.col("channel").alias("given_channel"), "device", "browser", "country", "is_bot", "is_internal",
         "object", "record_id", "state", "value_minor", "currency", "properties",
@@ -123,6 +124,17 @@ def canonical_rows(mapped: pl.LazyFrame, *, rules: Rules) -> pl.LazyFrame:
         _sort_at(rules).alias("sort_at"),
         _tie().alias("tie"),
     )  # fmt: skip
+
+
+def _event_id(rules: Rules) -> pl.Expr:
+    """The id that the source gives; a dated state of a record is known by object, record, state and time."""
+    return pl.coalesce("event_id", state_key()).alias("event_id") if rules.is_history else pl.col("event_id")
+
+
+def state_key() -> pl.Expr:
+    """The id of an event that is a dated state of a CRM record (semantics.md §2, records)."""
+    instant = pl.col("occurred_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+    return pl.concat_str("object", "record_id", pl.coalesce("state", "event"), instant, separator=":")
 
 
 # ---------------------------------------------------------------- clocks (semantics.md §2)

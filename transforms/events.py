@@ -27,6 +27,7 @@ OWNED = Table(
 TIMELINE_INPUT = tuple(
     name for name in OWNED.schema if name in CORE_EVENTS.schema or name in ("visit_id", "given_channel")
 )
+EVENT_KEY = ("customer_id", "source", "event_id")
 SESSION_INPUT = (
     "place", "customer", "visitor_id", "visit_id", "occurred_at", "is_dated", "is_active", "is_counted", "has_arrival",
     "is_web", "own_channel", "utm_campaign", "source", "event_id",
@@ -74,7 +75,8 @@ def _build(owned: pl.DataFrame, *, journey: Journey) -> pl.DataFrame:
 def in_total_order(owned: pl.DataFrame, *, time_zone: str) -> pl.DataFrame:
     """Sort events by customer and the total order, and drop later events with the key of an earlier one.
 
-    In:  OWNED.
+    In:  OWNED; of several rows of one key and instant (a record and its history tell of the same state) one stays, by their
+         content: whatever says more.
     Out: the rows in order of (customer_id, moment, seq, source, event_id), nulls first, with is_dated and moment: an
          integer that orders instants, and a date after all instants of its local day.
     """
@@ -86,10 +88,14 @@ def in_total_order(owned: pl.DataFrame, *, time_zone: str) -> pl.DataFrame:
         dated = dated.with_columns(moment=pl.when("is_dated").then(day_end).otherwise("moment"))
     order = dated.select(pl.arg_sort_by("customer_id", "moment", "seq", "source", "event_id")).to_series()
     ordered = dated[order]
-    key = pl.struct("customer_id", "source", "event_id")
+    key = pl.struct(EVENT_KEY)
     if ordered.select(key.hash().n_unique() == pl.len()).item():
         return ordered
-    return ordered.filter(key.is_first_distinct())
+    told = [name for name in ordered.columns if name not in (*EVENT_KEY, "moment", "seq")]
+    several = ordered.with_row_index("place").filter(key.is_duplicated())
+    best_first = several.sort("moment", "seq", *told, nulls_last=[False, False, *([True] * len(told))])
+    kept = best_first.filter(key.is_first_distinct())["place"]
+    return ordered.filter(~key.is_duplicated() | pl.int_range(pl.len()).is_in(kept.implode()))
 
 
 def _next_midnight(instant: pl.Expr, time_zone: str) -> pl.Expr:

@@ -40,6 +40,7 @@ STRENGTHS = {
 }
 FORCED_KINDS = ("manual", "merge", "conversion")
 CONTACT_NAMESPACES = ("email", "phone")
+MERGED_ID = r"[^\s,;\"\[\]]+"
 RECORD_NAMESPACES = {"contact": "crm_contact_id", "lead": "crm_lead_id", "user": "user_id"}
 
 ENDS = ("from_namespace", "from_value", "to_namespace", "to_value")
@@ -83,13 +84,16 @@ def collect_evidence(events: pl.LazyFrame, records: pl.LazyFrame, *, identity: I
 
     Every identifier of a row is tied to the strongest one on that row; two visitors are never tied. A row named `merge`
     or `manual` ties a record to `merged_into` of its properties (a `merge` also `record_id` to the record's own id
-    column), a record that says `merged_into` does so too; `lead_converted`, and a lead record that names its contact,
-    tie lead and contact. Evidence collected over parts of the rows is put together by `merge_evidence`.
+    column), a record that says `merged_into` does so too; one that lists `merged_ids` is tied to each of them.
+    `lead_converted`, and a lead record that names its contact, tie lead and contact. Evidence collected over parts of
+    the rows is put together by `merge_evidence`.
     """
     rows = pl.concat([_event_rows(events), _record_rows(records)])
     order = identifier_namespaces(identity)
     tied = _earliest(_speaking_rows(rows, order, identity), by=("kind", *order, "is_conversion", *_MERGER))
-    return merge_evidence([_stars(tied, order), _conversions(tied, order), _mergers(tied, order)])
+    return merge_evidence(
+        [_stars(tied, order), _conversions(tied, order), _mergers(tied, order), _absorbed(rows, order)]
+    )
 
 
 def merge_evidence(parts: Iterable[pl.LazyFrame]) -> pl.LazyFrame:
@@ -279,6 +283,31 @@ def _mergers(tied: pl.LazyFrame, order: tuple[str, ...]) -> pl.LazyFrame:
         from_value="merger_from",
         to_namespace="merger_namespace",
         to_value="merger_to",
+    )
+
+
+def _absorbed(rows: pl.LazyFrame, order: tuple[str, ...]) -> pl.LazyFrame:
+    """Edges from people's records to those that the CRM merged into them: `merged_ids`, a JSON list or text with separators."""
+    namespace = pl.col("object").replace_strict(RECORD_NAMESPACES, default=None, return_dtype=pl.String)
+    own = pl.coalesce(
+        *(pl.when(pl.col("from_namespace") == name).then(name) for name in RECORD_NAMESPACES.values()), "record_id"
+    )
+    lists_some = pl.col("properties").str.contains('"merged_ids"', literal=True).fill_null(False)
+    return (
+        rows.filter(pl.col("is_record") & lists_some)
+        .with_columns(from_namespace=namespace)
+        .filter(pl.col("from_namespace").is_in(order))
+        .select(
+            *EVIDENCE,
+            "from_namespace",
+            evidence_count=pl.lit(1, pl.Int64),
+            kind=pl.lit("merge"),
+            from_value=own,
+            to_namespace="from_namespace",
+            to_value=pl.col("properties").str.json_path_match("$.merged_ids").str.extract_all(MERGED_ID),
+        )
+        .explode("to_value")
+        .filter(pl.col("to_value").is_not_null() & (pl.col("to_value") != pl.col("from_value")))
     )
 
 

@@ -73,7 +73,9 @@ class FieldSpec(Entry):
         None, description="Values by value; one that is not listed becomes `default`, else stays as it is."
     )
     default: Scalar | None = Field(None, description="Value where there is none (with `map`: or none is listed).")
-    format: str | None = Field(None, description="Times: iso, epoch_s, epoch_ms, epoch_us, date or a strptime pattern.")
+    format: str | None = Field(
+        None, description="Times: iso, epoch_s, epoch_ms, epoch_us, date, any (iso or epoch_ms) or a strptime pattern."
+    )
     time_zone: str | None = Field(None, description="Times: zone of those that carry none.")
 
     @field_validator("time_zone")
@@ -110,7 +112,7 @@ class FieldSpec(Entry):
         return self
 
 
-FORMATS = ("iso", "epoch_s", "epoch_ms", "epoch_us", "date")
+FORMATS = ("iso", "epoch_s", "epoch_ms", "epoch_us", "date", "any")
 Spec = Annotated[FieldSpec, BeforeValidator(as_spec)]
 Properties = Literal["*"] | tuple[str, ...] | dict[str, Spec]
 
@@ -144,6 +146,16 @@ class Record(Entry):
     object: str
     id: Spec
     modified_at: Spec | None = None
+    undated: Literal["quarantine", "keep"] = Field(
+        "quarantine", description="A record to which none of `events` applies: quarantined as missing_time, or kept."
+    )
+
+
+class History(Entry):
+    """Rows are dated states of CRM records: events known by object, id, state and time, as the records' own are."""
+
+    object: str
+    id: Spec
 
 
 class RowEvent(Entry):
@@ -151,6 +163,10 @@ class RowEvent(Entry):
 
     event: Annotated[FieldSpec, BeforeValidator(lambda value: {"value": value} if isinstance(value, str) else value)]
     when: Where = Field(default_factory=dict, description="On columns of the row.")
+    each: str | None = Field(
+        None,
+        description="A computed column (@…) that holds a JSON list of objects: one event for each; their members are columns.",
+    )
     fields: Fields = Field(default_factory=dict, description="Fields that differ from the source's `fields`.")
 
 
@@ -311,6 +327,7 @@ class Source(Entry):
         None, description="Zone of times that carry none (UTC); of bare dates (the journey's)."
     )
     record: Record | None = None
+    history: History | None = None
     lookups: dict[str, Lookup] = Field(default_factory=dict)
     fields: Fields = Field(default_factory=dict)
     properties: Properties = ()
@@ -368,6 +385,10 @@ class Source(Entry):
             raise ValueError(
                 "`whole` is for events; it does not go with `group`, nor with `record`, whose versions win one by one"
             )
+        if self.history and (self.record or self.group or self.events is not None):
+            raise ValueError("`history` tells one event a row; it does not go with `record`, `group` or `events`")
+        if any(event.each and (not self.record or not event.each.startswith("@")) for event in self.events or ()):
+            raise ValueError("`each` names a computed column (@…) of a format's `record`")
         if self.format != "segment" and self.events is None and not self.record and "event" not in self.fields:
             raise ValueError("no event: map the field `event`, for example event: {value: page_view}, or list `events`")
         self._check_lookups()
@@ -405,6 +426,8 @@ class Source(Entry):
             yield from (row_event.event, *row_event.fields.values())
         if self.record:
             yield from (self.record.id, *([self.record.modified_at] if self.record.modified_at else []))
+        if self.history:
+            yield self.history.id
 
     def all_fields(self) -> dict[str, FieldSpec]:
         """The fields of a row; those of the Segment specification come with the format."""
@@ -447,6 +470,8 @@ def wanted(source: Source) -> Wanted:
     texts = {column for spec in source.specs() for column in ([spec.from_] if spec.from_ else _own_columns(spec))}
     for row_event in source.events or ():
         texts |= set(row_event.when)
+        if row_event.each:
+            texts = {name for name in texts if not name.startswith(f"{row_event.each}.")} | {row_event.each}
     if source.group:
         texts |= set(source.group.by)
     if source.whole:
@@ -590,9 +615,10 @@ def mapped_rows(rows: pl.LazyFrame, *, source: Source, lookups: Lookups, zones: 
         return _told(rows, 1, shared, source, lookups, zones)
     itself = {name: spec for name, spec in shared.items() if name != "event"}
     frames = [_told(rows, 0, itself, source, lookups, zones)]
-    for number, (fields, applies) in enumerate(_row_events(source, shared), start=1):
-        told = _told(rows.filter(pl.col("problem").is_null() & applies), number, fields, source, lookups, zones)
-        frames.append(told.filter(_has_time(fields)))
+    for number, (fields, applies, each) in enumerate(_row_events(source, shared), start=1):
+        chosen = rows.filter(pl.col("problem").is_null() & applies)
+        told = _told(_unrolled(chosen, each, fields), number, fields, source, lookups, zones)
+        frames.append(told.filter(_has_time(fields) & _has_name(source)))
     return pl.concat(frames)
 
 
@@ -620,19 +646,35 @@ def is_plural(source: Source) -> bool:
     return source.record is not None or source.events is not None
 
 
-def _row_events(source: Source, shared: dict[str, FieldSpec]) -> Iterator[tuple[dict[str, FieldSpec], pl.Expr]]:
-    """Fields and condition of each event of a row."""
+def _row_events(
+    source: Source, shared: dict[str, FieldSpec]
+) -> Iterator[tuple[dict[str, FieldSpec], pl.Expr, str | None]]:
+    """Fields and condition of each event of a row, and the column that lists several such events."""
     if source.events is None:
         if "event" in shared:
-            yield shared, pl.lit(True)
+            yield shared, pl.lit(True), None
         return
     for row_event in source.events:
         fields = {**shared, **row_event.fields, "event": row_event.event}
-        yield fields, where_expr(row_event.when, text_of)
+        yield fields, where_expr(row_event.when, text_of), row_event.each
+
+
+def _unrolled(rows: pl.LazyFrame, each: str | None, fields: Mapping[str, FieldSpec]) -> pl.LazyFrame:
+    """A row for each object in the JSON list of the column, its members as columns `raw:<column>.<member>`."""
+    if each is None:
+        return rows
+    named = {column for spec in fields.values() for column in _columns_of(spec) if column.startswith(f"{each}.")}
+    members = [column.removeprefix(f"{each}.") for column in sorted(named)]
+    listed = pl.col(f"raw:{each}").str.json_decode(pl.List(pl.Struct(dict.fromkeys(members, pl.String))))
+    unrolled = rows.filter(text_of(each).is_not_null()).with_columns(each=listed).explode("each")
+    values = [pl.col("each").struct.field(member).alias(f"raw:{each}.{member}") for member in members]
+    return unrolled.with_columns(values).drop("each")
 
 
 def _row_fields(source: Source) -> dict[str, FieldSpec]:
-    """Fields that every row of a record source has."""
+    """Fields that every row of a source of records, or of their states, has."""
+    if source.history:
+        return {"object": FieldSpec.model_validate({"value": source.history.object}), "record_id": source.history.id}
     if source.record is None:
         return {}
     fields = {"object": FieldSpec.model_validate({"value": source.record.object}), "record_id": source.record.id}
@@ -647,6 +689,11 @@ def _has_time(fields: Mapping[str, FieldSpec]) -> pl.Expr:
         else [name for name in ("created_at", "received_at") if name in fields]
     )
     return pl.any_horizontal([pl.col(f"{name}:given") for name in given]) if given else pl.lit(False)
+
+
+def _has_name(source: Source) -> pl.Expr:
+    """True where an entry of `events` comes to a name; one that comes to none does not apply."""
+    return pl.lit(True) if source.events is None else (pl.col("event") != "").fill_null(False)
 
 
 def _text_field(name: str, spec: FieldSpec | None, source: Source, lookups: Lookups) -> pl.Expr:

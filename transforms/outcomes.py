@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.canonical import LONGEST, REASONS
+from transforms.canonical import LONGEST, REASONS, state_key
 from transforms.contracts import KEY
 from transforms.hashing import digest_id, fast_key
 from transforms.mapping import Source, is_plural
@@ -60,6 +60,8 @@ def _in_row_order(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _must_tell(source: Source) -> bool:
     """True when a row without an event is a row without a time."""
+    if source.record and source.record.undated == "keep":
+        return False
     return bool(source.events) if source.events is not None else source.record is None
 
 
@@ -175,8 +177,7 @@ def events_of(canonical: pl.DataFrame, loaded: pl.DataFrame, *, source: Source) 
     events = canonical.filter(pl.col("variant") > 0) if is_plural(source) else canonical
     kept = events.join(loaded, on=["file", "row"], how="inner", maintain_order="left")
     if source.record:
-        instant = pl.col("occurred_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
-        event_id = pl.concat_str("object", "record_id", pl.coalesce("state", "event"), instant, separator=":")
+        event_id = state_key()
     elif source.group:
         event_id = pl.coalesce("event_id", "row_id")
     elif source.events is not None and len(source.events) > 1:

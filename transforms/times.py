@@ -16,18 +16,26 @@ FIXED_WIDTH = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]
 ZONED_PATTERNS = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z")
 LOCAL_PATTERNS = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M")
 DATE_PATTERNS = ("%Y-%m-%d", "%Y%m%d")
+MILLISECONDS = r"^-?[0-9]{11,}$"
 
 
 def parsed_times(text: pl.Expr, *, format: str, zone: str, date_zone: str) -> pl.Expr:
     """The instants that texts tell; null where there is no text, or no time between 1900 and 2200 in it.
 
-    `format` is iso, epoch_s, epoch_ms, epoch_us, date or a strptime pattern. A time without an offset is in `zone`; of
-    one that the clock shows twice the earlier counts, one that it skips is no time. A bare date is midnight in `date_zone`.
+    `format` is iso, epoch_s, epoch_ms, epoch_us, date, any (epoch_ms where the text is eleven digits or more, else iso) or a
+    strptime pattern. A time without an offset is in `zone`; of one that the clock shows twice the earlier counts, one that
+    it skips is no time. A bare date is midnight in `date_zone`.
     """
     if format in EPOCHS:
         found = _from_epoch(text, EPOCHS[format])
     elif format == "date":
         found = midnight(_dates(text.str.replace(r"[T ].*$", "")), date_zone)
+    elif format == "any":
+        counted = text.str.contains(MILLISECONDS)
+        found = pl.coalesce(
+            _from_epoch(pl.when(counted).then(text), EPOCHS["epoch_ms"]),
+            parsed_times(pl.when(~counted).then(text), format="iso", zone=zone, date_zone=date_zone),
+        )
     elif format == "iso":
         return text.map_batches(_IsoTimes(zone, date_zone), return_dtype=TIME, is_elementwise=True)
     elif any(part in format for part in OFFSETS):
@@ -47,7 +55,7 @@ def is_bare_date(text: pl.Expr, *, format: str) -> pl.Expr:
     """True where the text is a date without a time of day."""
     if format in EPOCHS:
         return pl.lit(False)
-    if format == "iso":
+    if format in ("iso", "any"):
         return text.str.len_chars().is_in([8, 10]).fill_null(False)
     return pl.lit(format == "date" or not any(part in format for part in HOURS))
 

@@ -13,13 +13,14 @@ from pipelines.errors import UnreadableFile
 from pipelines.landing import LandedFile
 from pipelines.readers import delimited, lines, ndjson, parquet
 from pipelines.readers.ga4 import GA4
+from pipelines.readers.hubspot import HUBSPOT
 from pipelines.readers.native import Feed, Native, feeds_of, kind_of_file
 from pipelines.warehouse import Connection
 from transforms.mapping import Source, Wanted
 
 __all__ = ["NATIVE", "Feed", "Native", "UnreadableFile", "columns_of", "extract", "feeds", "files_of", "read"]
 
-NATIVE: Mapping[str, Native] = {native.name: native for native in (GA4,)}
+NATIVE: Mapping[str, Native] = {native.name: native for native in (GA4, HUBSPOT)}
 
 
 def feeds(name: str, source: Source) -> list[Feed]:

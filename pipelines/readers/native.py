@@ -42,9 +42,10 @@ class Native:
     would say of tables that are not listed. `reads` lists the kinds of file, the first for endings that say nothing.
     A mapping may name computed columns, which begin with "@": `derived` says which columns each is made of, and `derive`
     adds them to the rows (`raw:@name`, text) once these are there. "*" in `derived` stands for the properties: `derive` then
-    gives `json:*`. `derive` may also set `problem` where it is null. `marks` says by which columns a file of a table is
-    recognised: any of several sets, each of which has to be there whole. `version` is raised when a release reads the same
-    rows otherwise, so that they are read again.
+    gives `json:*`; "*" among the columns of a computed one says that it is made of all columns, which `json:*` then holds.
+    What a mapping looks up in a file that journey.yaml does not give is left out. `derive` may also set `problem` where it
+    is null. `marks` says by which columns a file of a table is recognised: any of several sets, each of which has to be
+    there whole. `version` is raised when a release reads the same rows otherwise, so that they are read again.
     """
 
     name: str
@@ -86,9 +87,9 @@ class Feed:
             return wanted
         derived = self.native.derived
         made = [name for name in (*wanted.texts, *wanted.fragments) if name.startswith("@")]
-        rest = wanted.rest and "*" not in derived
         needs = {column for name in [*made, *(["*"] if wanted.rest else [])] for column in derived.get(name, ())}
-        texts = {name for name in wanted.texts if not name.startswith("@")} | needs
+        rest = (wanted.rest and "*" not in derived) or "*" in needs
+        texts = {name for name in wanted.texts if not name.startswith("@")} | (needs - {"*"})
         fragments = tuple(name for name in wanted.fragments if not name.startswith("@"))
         return Wanted(tuple(sorted(texts)), fragments, rest, wanted.left_out)
 
@@ -153,6 +154,7 @@ def _resolved(name: str, source: Source, native: Native, table: str, kind: str) 
     own = native.mapping(table) or {}
     said = source.model_dump(by_alias=True, exclude_unset=True, exclude=OWN)
     table_said = source.tables[table].model_dump(by_alias=True, exclude_unset=True) if table in source.tables else {}
+    own = _without_absent(own, {*own.get("lookups", {}), *said.get("lookups", {})})
     merged = {**own, **said, **table_said}
     for key in MERGED:
         merged[key] = {**own.get(key, {}), **said.get(key, {}), **table_said.get(key, {})}
@@ -168,6 +170,19 @@ def _resolved(name: str, source: Source, native: Native, table: str, kind: str) 
         problems = "; ".join(item["msg"].removeprefix("Value error, ") for item in error.errors())
         place = f"sources.{name}" + (f".tables.{table}" if table else "")
         raise ConfigurationError(f"{place}: {problems}") from error
+
+
+def _without_absent(said: Any, lookups: set[str]) -> Any:
+    """What a mapping says, without what it looks up in other files than these."""
+
+    def is_there(part: Any) -> bool:
+        return not isinstance(part, Mapping) or part.get("lookup", None) in (None, *lookups)
+
+    if isinstance(said, Mapping):
+        return {key: _without_absent(part, lookups) for key, part in said.items() if is_there(part)}
+    if isinstance(said, list | tuple):
+        return [_without_absent(part, lookups) for part in said if is_there(part)]
+    return said
 
 
 def _together(own: Any, *said: Mapped) -> Any:

@@ -2,12 +2,58 @@
 -- known of its visitor.
 --
 -- Grain   raw event
--- Reads   raw.web_events, raw.crm_events, core.identity_map
+-- Reads   raw.web_events, raw.crm_events, raw.crm_records, core.identity_map
+-- Note    A state of a record that names nobody has the identifiers of its record. The states of a record that another
+--         one lists as merged into it are left out: that record's own states stand for them.
 
-WITH events AS (
+WITH merged AS (
+    SELECT
+        source,
+        object,
+        record_id AS into_id,
+        unnest(regexp_extract_all(properties ->> '$.merged_ids', '[^\s,;"\[\]]+')) AS record_id
+    FROM raw.crm_records
+    WHERE contains(properties, '"merged_ids"')
+    UNION ALL
+    SELECT
+        source,
+        properties ->> '$.merged_object' AS object,
+        properties ->> '$.merged_into'   AS into_id,
+        properties ->> '$.merged_id'     AS record_id
+    FROM raw.crm_records
+    WHERE object = 'merge'
+),
+
+states AS (
+    FROM raw.crm_events
+    ANTI JOIN (FROM merged WHERE record_id <> into_id)
+        USING (source, object, record_id)
+),
+
+nameless AS (
+    FROM states
+    WHERE coalesce(user_id, crm_contact_id, crm_lead_id, email, phone, anonymous_id, device_id) IS NULL
+),
+
+events AS (
     FROM raw.web_events
     UNION ALL BY NAME
-    FROM raw.crm_events
+    FROM states
+    WHERE coalesce(user_id, crm_contact_id, crm_lead_id, email, phone, anonymous_id, device_id) IS NOT NULL
+    UNION ALL BY NAME
+    SELECT nameless.* REPLACE (
+        records.user_id        AS user_id,
+        records.crm_contact_id AS crm_contact_id,
+        records.crm_lead_id    AS crm_lead_id,
+        records.email          AS email,
+        records.phone          AS phone,
+        records.anonymous_id   AS anonymous_id,
+        records.device_id      AS device_id,
+        coalesce(nameless.account_id, records.account_id) AS account_id
+    )
+    FROM nameless
+    LEFT JOIN raw.crm_records AS records
+        USING (source, object, record_id)
 ),
 
 pointers AS (

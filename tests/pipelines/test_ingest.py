@@ -323,6 +323,28 @@ def test_the_newest_version_of_a_record_wins_and_the_others_are_superseded(tmp_p
     ]
 
 
+def test_an_undated_record_is_kept_where_the_mapping_says_so(tmp_path):
+    place = deals(tmp_path)
+    said = place.sources["deals"].model_dump(by_alias=True, exclude_unset=True)
+    place.sources = {"deals": Source.model_validate({**said, "record": {**said["record"], "undated": "keep"}})}
+
+    place.put("deals0.csv", DEALS + "8,c2,open,,,,2026-01-02\n").load()
+
+    assert place.outcomes() == [("deals0.csv", 1, "loaded")]
+    assert place.rows("SELECT record_id FROM raw.crm_records") == [("8",)]
+
+
+def test_a_row_of_a_history_is_a_dated_state_known_as_the_record_s_own(tmp_path):
+    said = {"format": "csv", "kind": "crm", "files": "history*.csv", "history": {"object": "deal", "id": "deal"},
+            "fields": {"event": {"value": "deal_stage_entered"}, "occurred_at": "at", "state": "stage"}}  # fmt: skip
+    place = Workspace(tmp_path, deals=said)
+
+    place.put("history.csv", "deal,stage,at\n7,demo,2026-01-05 09:00\n7,demo,2026-01-05T09:00:00Z\n7,won,\n").load()
+
+    assert [outcome for _, _, outcome in place.outcomes()] == ["loaded", "duplicate", "quarantined"]
+    assert place.rows("SELECT event_id FROM raw.crm_events") == [("deal:7:demo:2026-01-05T09:00:00.000000Z",)]
+
+
 def test_a_record_without_events_is_evidence_only(tmp_path):
     said = {"format": "csv", "kind": "crm", "files": "users.csv", "record": {"object": "user", "id": "cookie"},
             "fields": {"anonymous_id": "cookie", "user_id": "user"}, "events": []}  # fmt: skip

@@ -109,3 +109,43 @@ def test_what_a_format_does_not_know_is_refused_with_what_it_has(said, problem):
 )
 def test_the_ending_tells_the_kind_of_file_among_those_that_a_format_reads(path, kind):
     assert kind_of_file(PurePath(path), ("ndjson", "parquet")) == kind
+
+
+STAGES = Native(
+    name="hubspot",
+    version=1,
+    reads=("csv",),
+    mappings={
+        "deals": {
+            "kind": "crm",
+            "record": {"object": "deal", "id": "id", "undated": "keep"},
+            "properties": {"stage": {"first": [{"lookup": "stages", "key": "stage", "get": "label"}, "stage"]}},
+            "events": [
+                {
+                    "event": "entered",
+                    "each": "@stages",
+                    "fields": {"occurred_at": "@stages.at", "state": "@stages.name"},
+                }
+            ],
+        }
+    },
+    derived={"@stages": ("*", "stage")},
+)
+
+
+def test_a_computed_column_may_be_made_of_all_columns_and_its_members_are_asked_of_no_reader():
+    deals = feeds_of("crm", source(files={"deals": "d.csv"}), {"hubspot": STAGES})[0]
+
+    needed = deals.wanted(wanted(deals.source))
+
+    assert (needed.texts, needed.rest) == (("id", "stage"), True)
+
+
+def test_a_lookup_of_a_format_is_used_where_journey_yaml_gives_its_file():
+    lookups = {"stages": {"file": "s.csv", "key": "id"}}
+
+    without = feeds_of("crm", source(files={"deals": "d.csv"}), {"hubspot": STAGES})[0].source
+    given = feeds_of("crm", source(files={"deals": "d.csv"}, lookups=lookups), {"hubspot": STAGES})[0].source
+
+    assert [spec.lookup for spec in without.specs() if spec.lookup] == []
+    assert [spec.lookup for spec in given.specs() if spec.lookup] == ["stages"]

@@ -249,3 +249,13 @@ def test_a_parquet_file_that_was_cut_is_refused(tmp_path):
 
     with pytest.raises(UnreadableFile, match="deliver it again"):
         read(cut(path), source("parquet"), "a")
+
+
+def test_a_name_that_is_there_twice_matters_only_where_it_is_asked_for(tmp_path):
+    path = written(tmp_path, "a.csv", "id,note,note\n1,x,y\n")
+
+    assert read(path, source("csv"), "id")["raw:id"].to_list() == ["1"]
+    with pytest.raises(UnreadableFile, match="the column 'note' is there twice"):
+        read(path, source("csv"), "note")
+    with pytest.raises(UnreadableFile, match="the column 'note' is there twice"):
+        read(path, source("csv", properties="*"), "id", rest=True)

@@ -104,6 +104,15 @@ def test_of_events_with_one_key_the_first_stays():
     assert timeline.select("source", "occurred_at").rows() == [("crm", START), ("web", START)]
 
 
+def test_of_two_tellings_of_one_event_the_one_that_says_more_stays_whatever_the_order():
+    says = {"event_id": "x", "account_id": "a1", "properties": '{"lifecycle": "lead"}'}
+
+    one, other = timeline_of(says, {"event_id": "x"}), timeline_of({"event_id": "x"}, says)
+
+    assert one.rows() == other.rows()
+    assert one["account_id"].to_list() == ["a1"]
+
+
 def test_events_are_numbered_within_their_customer():
     timeline = timeline_of({"customer_id": "bob"}, {}, {"occurred_at": at(1)})
 

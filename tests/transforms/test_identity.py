@@ -211,6 +211,38 @@ def test_a_record_can_say_what_it_was_merged_into():
     assert kinds(crm=crm) == {("merge", "c1", "c2"), ("crm_record", "c1", "m1")}
 
 
+@pytest.mark.parametrize("listed", ['"c1;c2;c9"', '["c1", "c2"]'])
+def test_a_record_can_list_what_was_merged_into_it(listed: str):
+    crm = records(
+        {"object": "contact", "record_id": "c9", "crm_contact_id": "c9", "properties": f'{{"merged_ids": {listed}}}'}
+    )
+
+    assert kinds(crm=crm) == {("merge", "c1", "c9"), ("merge", "c2", "c9")}
+
+
+def test_a_merge_of_merged_contacts_is_one_person():
+    crm = records(
+        {
+            "object": "contact",
+            "record_id": "c2",
+            "crm_contact_id": "c2",
+            "email": "m",
+            "properties": '{"merged_ids": "c1"}',
+        },
+        {"object": "contact", "record_id": "c3", "crm_contact_id": "c3", "properties": '{"merged_ids": "c2"}'},
+    )
+
+    assert people(resolved(crm=crm)) == {frozenset({"c1", "c2", "c3", "m"})}
+
+
+def test_merged_deals_say_nothing_of_their_contacts():
+    crm = records(
+        {"object": "deal", "record_id": "d9", "crm_contact_id": "c1", "properties": '{"merged_ids": "d1;d2"}'}
+    )
+
+    assert kinds(crm=crm) == set()
+
+
 def test_a_person_can_tie_two_users_by_hand():
     web = events({"minute": 0, "event": "manual", "user_id": "u1", "properties": '{"merged_into": "u2"}'})
 

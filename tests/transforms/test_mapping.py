@@ -106,6 +106,33 @@ def test_a_row_gives_every_event_whose_condition_and_time_hold():
     ]  # fmt: skip
 
 
+def test_an_event_whose_name_comes_to_nothing_does_not_apply():
+    calls = source(events=[{"event": {"from": "kind"}, "fields": {"occurred_at": "at"}}])
+    frame = rows(kind=["call_made", "", None], at=["2026-01-01"] * 3)
+
+    told = mapped_rows(frame, source=calls, lookups={}, zones=UTC).filter(pl.col("variant") > 0).collect()
+
+    assert told["event"].to_list() == ["call_made"]
+
+
+def test_a_list_in_a_computed_column_is_an_event_for_each_of_its_objects():
+    deals = source(
+        kind="crm",
+        record={"object": "deal", "id": "id"},
+        events=[
+            {"event": "entered", "each": "@stages", "fields": {"occurred_at": "@stages.at", "state": "@stages.name"}}
+        ],
+    )
+    frame = rows(**{
+        "id": ["7", "8"],
+        "@stages": ['[{"name":"demo","at":"2026-01-01"},{"name":"won","at":""},{"at":"2026-01-03"}]', None],
+    })  # fmt: skip
+
+    told = mapped_rows(frame, source=deals, lookups={}, zones=UTC).sort("row", "variant", "occurred_at").collect()
+
+    assert told.select("row", "variant", "state").rows() == [(1, 0, None), (1, 1, "demo"), (1, 1, None), (2, 0, None)]
+
+
 @pytest.mark.parametrize(
     ("said", "text", "expected"),
     [
@@ -117,6 +144,10 @@ def test_a_row_gives_every_event_whose_condition_and_time_hold():
         ({"format": "epoch_s"}, "1501570840", "2017-08-01T07:00:40+0000"),
         ({"format": "epoch_ms"}, "1501570840000", "2017-08-01T07:00:40+0000"),
         ({"format": "epoch_us"}, "1501570840000000", "2017-08-01T07:00:40+0000"),
+        ({"format": "any"}, "1501570840000", "2017-08-01T07:00:40+0000"),
+        ({"format": "any", "time_zone": "Europe/Berlin"}, "2026-01-31 09:00", "2026-01-31T08:00:00+0000"),
+        ({"format": "any"}, "20260131", "2026-01-31T00:00:00+0000"),
+        ({"format": "any"}, "soon", None),
         ({"format": "date"}, "2026-01-31 09:00:00", "2026-01-31T00:00:00+0000"),
         ({"format": "%d.%m.%Y %H:%M"}, "31.01.2026 09:30", "2026-01-31T09:30:00+0000"),
         ({"format": "%Y%m%d"}, "19970101", "1997-01-01T00:00:00+0000"),
@@ -204,6 +235,14 @@ def test_names_become_snake_case():
         ({"fields": {"event": {"value": "x"}, "occurred_at": {"from": "a", "time_zone": "Mars"}}}, "unknown time zone"),
         ({"properties": ["Email"]}, "would keep 'Email' in clear"),
         ({"group": {"by": "basket", "sum": ["title"]}}, "only value or value_minor"),
+        (
+            {"history": {"object": "deal", "id": "i"}, "record": {"object": "deal", "id": "i"}},
+            "`history` tells one event a row",
+        ),
+        (
+            {"record": {"object": "deal", "id": "i"}, "events": [{"event": "x", "each": "a"}]},
+            "`each` names a computed column",
+        ),
         ({"colour": "red"}, "unknown key 'colour'"),
     ],
 )
