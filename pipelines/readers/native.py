@@ -42,9 +42,9 @@ class Native:
     would say of tables that are not listed. `reads` lists the kinds of file, the first for endings that say nothing.
     A mapping may name computed columns, which begin with "@": `derived` says which columns each is made of, and `derive`
     adds them to the rows (`raw:@name`, text) once these are there. "*" in `derived` stands for the properties: `derive` then
-    gives `json:*`. `derive` may also set `problem` where it is null. `marks` says by which columns a file of a table is
-    recognised: any of several sets, each of which has to be there whole. `version` is raised when a release reads the same
-    rows otherwise, so that they are read again.
+    gives `json:*`; made of "*" too, it gives the reader's `json:*` changed. `derive` may also set `problem` where it is
+    null. `marks` says by which columns a file of a table is recognised: any of several sets, each of which has to be there
+    whole. `version` is raised when a release reads the same rows otherwise, so that they are read again.
     """
 
     name: str
@@ -86,9 +86,9 @@ class Feed:
             return wanted
         derived = self.native.derived
         made = [name for name in (*wanted.texts, *wanted.fragments) if name.startswith("@")]
-        rest = wanted.rest and "*" not in derived
+        rest = wanted.rest and "*" in derived.get("*", ("*",))
         needs = {column for name in [*made, *(["*"] if wanted.rest else [])] for column in derived.get(name, ())}
-        texts = {name for name in wanted.texts if not name.startswith("@")} | needs
+        texts = {name for name in wanted.texts if not name.startswith("@")} | needs - {"*"}
         fragments = tuple(name for name in wanted.fragments if not name.startswith("@"))
         return Wanted(tuple(sorted(texts)), fragments, rest, wanted.left_out)
 
@@ -157,6 +157,8 @@ def _resolved(name: str, source: Source, native: Native, table: str, kind: str) 
     for key in MERGED:
         merged[key] = {**own.get(key, {}), **said.get(key, {}), **table_said.get(key, {})}
     merged["properties"] = _together(own.get("properties", ()), said, table_said)
+    merged["omit"] = (*own.get("omit", ()), *said.get("omit", ()))
+    merged["pii"] = {**said.get("pii", {}), **own.get("pii", {})}
     if kind not in ("csv", "tsv", "parquet"):
         merged.pop("aliases", None)
     if kind not in ("csv", "tsv"):
