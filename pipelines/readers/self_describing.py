@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 SELF_DESCRIBING = ("contexts", "derived_contexts", "unstruct_event")
@@ -92,7 +93,7 @@ def told(text: str) -> Told:
     first = {part.schema: part.data for part in reversed(contexts)}
     name, order = _shop_event(event, first)
     session, mobile = first.get(f"{SNOWPLOW}_client_session", {}), first.get(f"{SNOWPLOW}_mobile_context", {})
-    is_screen = event is not None and event.schema == f"{SNOWPLOW}_screen_view"
+    is_screen = event is not None and event.schema.endswith("_screen_view")
     return Told(
         schema=event.schema if event else None,
         event=name,
@@ -111,31 +112,43 @@ def told(text: str) -> Told:
 def _parts(given: Mapping[str, Any]) -> Iterator[Part]:
     """The contexts and the event of a row. Raises ValueError, LookupError, TypeError or AttributeError for what is none."""
     for name, value in given.items():
-        column = VERSION.sub(r"_\1", name.lower())
-        if value in (None, "", []):
+        if value is None or value == "":
             continue
         if name in SELF_DESCRIBING:
-            yield from _described(name, _decoded(value)["data"])
-        elif column.startswith(("contexts_", "unstruct_event_")):
+            data = _decoded(value)["data"]
+            kind = "unstruct_event" if name == "unstruct_event" else "contexts"
+            for each in data if isinstance(data, list) else [data]:
+                yield Part(*_names_of_schema(kind, each["schema"]), each["data"])
+        elif _is_described(name):
             data = _decoded(value)
-            schema = VERSION.sub("", column).removeprefix("contexts_").removeprefix("unstruct_event_")
-            yield from (Part(column, schema, each) for each in (data if isinstance(data, list) else [data]))
+            yield from (Part(*_names_of_column(name), each) for each in (data if isinstance(data, list) else [data]))
 
 
 def _decoded(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-def _described(name: str, data: Any) -> Iterator[Part]:
-    """Self-describing data by the names that Snowplow's SDKs and loaders give it."""
-    kind = "unstruct_event" if name == "unstruct_event" else "contexts"
-    for each in data if isinstance(data, list) else [data]:
-        found = SCHEMA.match(each["schema"])
-        if found is None:
-            raise ValueError(f"no schema: {each['schema']}")
-        words = re.sub(r"([^A-Z_])([A-Z])", r"\1_\2", re.sub(r"[.-]", "_", found[2]))
-        schema = f"{re.sub(r'[.-]', '_', found[1])}_{words}".lower()
-        yield Part(f"{kind}_{schema}_{found[3]}", schema, each["data"])
+@lru_cache(maxsize=4096)
+def _is_described(name: str) -> bool:
+    return name.lower().startswith(("contexts_", "unstruct_event_"))
+
+
+@lru_cache(maxsize=4096)
+def _names_of_column(name: str) -> tuple[str, str]:
+    """The column's usual name, and its schema."""
+    column = VERSION.sub(r"_\1", name.lower())
+    return column, VERSION.sub("", column).removeprefix("contexts_").removeprefix("unstruct_event_")
+
+
+@lru_cache(maxsize=4096)
+def _names_of_schema(kind: str, uri: str) -> tuple[str, str]:
+    """The column that Snowplow's SDKs and loaders give a schema, and the schema. Raises ValueError."""
+    found = SCHEMA.match(uri)
+    if found is None:
+        raise ValueError(f"no schema: {uri}")
+    words = re.sub(r"([^A-Z_])([A-Z])", r"\1_\2", re.sub(r"[.-]", "_", found[2]))
+    schema = f"{re.sub(r'[.-]', '_', found[1])}_{words}".lower()
+    return f"{kind}_{schema}_{found[3]}", schema
 
 
 def _shop_event(event: Part | None, first: Mapping[str, Any]) -> tuple[str | None, Mapping[str, Any]]:
@@ -161,11 +174,16 @@ def _begun(name: str, step: str | None) -> str:
 
 def _text(data: Mapping[str, Any], *names: str) -> str | None:
     """The first of several members, under its own name or in snake case, as text."""
-    for name in names:
-        value = data.get(name, data.get(re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()))
+    for name in names if data else ():
+        value = data.get(name, data.get(_snake(name)))
         if isinstance(value, str | int | float) and value != "":
             return str(value)
     return None
+
+
+@lru_cache(maxsize=64)
+def _snake(name: str) -> str:
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def _is_robot(data: Mapping[str, Any]) -> bool:
@@ -199,12 +217,17 @@ def _clean(value: Any, *, is_form: bool = False) -> Any:
         cleaned = {
             name: _clean(member, is_form=is_form)
             for name, member in value.items()
-            if re.sub("[^a-z]", "", name.lower()) not in PERSONAL_KEYS and not (is_form and name == "value")
+            if not _is_personal(name) and not (is_form and name == "value")
         }
         return {name: member for name, member in cleaned.items() if member is not None}
     if isinstance(value, list):
         return [_clean(member, is_form=is_form) for member in value]
-    if isinstance(value, str):
+    if isinstance(value, str) and (":" in value or "@" in value):
         bare = QUERY.sub(r"\1", value)
         return None if MAIL.search(bare) or MAILTO.match(bare) else bare
     return value
+
+
+@lru_cache(maxsize=4096)
+def _is_personal(name: str) -> bool:
+    return re.sub("[^a-z]", "", name.lower()) in PERSONAL_KEYS

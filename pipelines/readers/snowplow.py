@@ -122,7 +122,7 @@ def derive(rows: pl.DataFrame) -> pl.DataFrame:
         pl.when(_given("br_type").str.contains("(?i)robot")).then(pl.lit("true")).otherwise("told:is_bot").alias("raw:@is_bot"),
         _of_order("tr_total", "told:value").alias("raw:@value"),
         _of_order("tr_currency", "told:currency").alias("raw:@currency"),
-        _properties().alias("json:*"),
+        _properties(rows).alias("json:*"),
         problem=pl.when(is_broken).then(pl.lit("parse_error")).otherwise("problem"),
     ).drop(f"told:{name}" for name in Told._fields)  # fmt: skip
 
@@ -172,12 +172,12 @@ def _of_order(column: str, told: str) -> pl.Expr:
     return pl.when(_given("event") == "transaction").then(_given(column)).otherwise(told)
 
 
-def _properties() -> pl.Expr:
-    """Snowplow's own fields that say more, then what the event and its contexts say."""
+def _properties(rows: pl.DataFrame) -> pl.Expr:
+    """Snowplow's own fields that say more, where a row of the frame has them, then what the event and its contexts say."""
     free = {name: pl.when(~_given(name).str.contains(MAIL.pattern)).then(_given(name)) for name in FREE_TEXT}
-    own = json_object(
-        {name: json_text(value) for name, value in {**{name: _given(name) for name in KEPT}, **free}.items()}
-    )
+    values = {**{name: _given(name) for name in KEPT}, **free}
+    is_used = rows.select(_given(name).is_not_null().any().alias(name) for name in values).row(0, named=True)
+    own = json_object({name: json_text(value) for name, value in values.items() if is_used[name]})
     both = pl.concat_str(own.str.head(-1), pl.lit(","), pl.col("told:properties").str.slice(1))
     return pl.coalesce(both, own, "told:properties")
 

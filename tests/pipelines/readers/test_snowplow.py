@@ -201,6 +201,12 @@ def test_an_event_has_the_name_that_the_presets_know(pipeline, event, name):
     assert told(pipeline, "event", event) == [(name,)]
 
 
+def test_a_screen_of_an_app_is_a_page_with_its_name_as_title(pipeline):
+    screen = unstruct("iglu:com.snowplowanalytics.mobile/screen_view/jsonschema/1-0-0", name="Basket", id="s1")
+
+    assert told(pipeline, "event, title", {**screen, "page_title": ""}) == [("page_view", "Basket")]
+
+
 def test_orders_and_refunds_carry_their_money(pipeline):
     google = "iglu:com.google.analytics.enhanced-ecommerce"
     transaction = described(
