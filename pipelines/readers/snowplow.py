@@ -189,4 +189,5 @@ SNOWPLOW_EVENTS = Native(
     mappings={"": MAPPING},
     derived=dict.fromkeys(COMPUTED, READ),
     derive=derive,
+    marks={"": (("event_id", "collector_tstamp", "domain_userid"), ("event_id", "collector_tstamp", "event_vendor"))},
 )
