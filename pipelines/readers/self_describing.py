@@ -43,11 +43,18 @@ PERSONAL_KEYS = frozenset({
     "accesstoken", "authtoken", "secret", "iban", "cardnumber", "creditcard", "ssn", "appleidfa", "appleidfv", "androididfa",
     "openidfa", "elementcontent",
 })  # fmt: skip
-MAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+MAIL = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
 QUERY = re.compile(r"^([a-z][a-z0-9+.-]*://[^?#]*)[?#].*$", re.IGNORECASE | re.DOTALL)
 MAILTO = re.compile(r"^(?:mailto|tel|sms):", re.IGNORECASE)
 SCHEMA = re.compile(r"^iglu:([^/]+)/([^/]+)/[^/]+/(\d+)-")
 VERSION = re.compile(r"_(\d+)(?:_\d+_\d+)?$")
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(f"{word} is not JSON")
+
+
+JSON = json.JSONDecoder(parse_constant=_refuse)
 
 
 class Told(NamedTuple):
@@ -81,8 +88,16 @@ def told(text: str) -> Told:
     In: members `contexts`, `derived_contexts`, `unstruct_event` (self-describing JSON, also as text), `contexts_…_1` and
         `unstruct_event_…_1` (as Snowplow's SDKs and loaders write them), and any other.
     """
+    read = _read(text)
+    if "\\ud" in text.lower():
+        return Told(*(value and value.encode("utf-8", "replace").decode() for value in read))
+    return read
+
+
+def _read(text: str) -> Told:
+    """What `told` says, where text may hold halves of characters that UTF-8 cannot write."""
     try:
-        given = json.loads(text)
+        given = JSON.decode(text)
         parts = list(_parts(given))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return Told(is_broken="true")
@@ -125,7 +140,7 @@ def _parts(given: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _decoded(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value
+    return JSON.decode(value) if isinstance(value, str) else value
 
 
 @lru_cache(maxsize=4096)

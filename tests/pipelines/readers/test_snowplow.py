@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
+from pipelines.engines.local import LocalEngine
 from pipelines.readers.snowplow import COLUMNS
+from pipelines.settings import read_configuration
 from tests.pipelines.test_ingest import Workspace
 from transforms.canonical import keyed
 from transforms.events import build_timeline
@@ -289,6 +291,21 @@ def test_an_address_of_mail_in_the_shop_s_user_is_evidence_and_stays_hidden(pipe
     assert json.loads(properties)[column] == [{"id": "u1", "is_guest": False}]
 
 
+def test_a_cookie_and_an_app_of_one_user_are_one_customer(pipeline, tmp_path):
+    app = {"platform": "mob", "domain_userid": "", "contexts": contexts(session_context(userId="i1", sessionId="s1"))}
+    other = {"domain_userid": "d1f7c1a0-0002"}
+    told(pipeline, "event", {}, {"user_id": "u1"}, {**app, "user_id": "u1"}, app, other)
+    (tmp_path / "journey.yaml").write_text("preset: ecommerce\n", encoding="utf-8")
+
+    engine = LocalEngine(pipeline.warehouse, read_configuration(tmp_path / "journey.yaml"))
+    with pipeline.warehouse.opened():
+        engine.identity()
+        engine.timeline()
+
+    found = pipeline.rows("SELECT list(event_id ORDER BY event_id) FROM core.events GROUP BY customer_id ORDER BY 1")
+    assert found == [(["e000", "e001", "e002", "e003"],), (["e004"],)]
+
+
 @pytest.mark.parametrize(
     ("event", "is_bot"),
     [
@@ -361,11 +378,20 @@ def test_nothing_personal_becomes_a_property(pipeline):
     assert found[3]["se_property"] == "footer"
 
 
-@pytest.mark.parametrize("broken", ["{", '{"schema": "x"}', '{"data": [{"schema": "acme", "data": {}}]}', "[1]"])
+@pytest.mark.parametrize("broken", [
+    "{", '{"schema": "x"}', '{"data": [{"schema": "acme", "data": {}}]}', "[1]",
+    '{"data": [{"schema": "iglu:com.acme/a/jsonschema/1-0-0", "data": {"a": NaN}}]}',
+])  # fmt: skip
 def test_contexts_that_are_none_are_quarantined(pipeline, broken):
     pipeline.put("good/part-00000", tsv({"contexts": broken}, {"event_id": "e2"})).load()
 
     assert pipeline.rows("SELECT row, reason FROM raw.quarantine") == [(1, "parse_error")]
+
+
+def test_half_a_character_is_replaced(pipeline):
+    event = unstruct("iglu:com.acme/a/jsonschema/1-0-0", note="a\ud83db")
+
+    assert properties_of(pipeline, event)[0]["note"] == "a?b"
 
 
 # ---------------------------------------------------------------- JSON and Parquet
