@@ -18,6 +18,7 @@ from transforms.channel_rules import RULES
 from transforms.journey import Journey
 from transforms.mapping import (
     DELIMITED,
+    HIDEABLE,
     PERSONAL,
     Lookup,
     Source,
@@ -92,6 +93,7 @@ def _desk(
         junk=journey.identity.junk,
         valid=journey.identity.valid,
         dropped=frozenset(value for value in PERSONAL if getattr(source.pii, value) == "drop"),
+        hidden=frozenset(value for value in HIDEABLE if getattr(source.pii, value) == "hmac"),
         hmac_key=hmac_key,
         complete_to=completeness(source.complete_to, time_zone=journey.time_zone),
     )

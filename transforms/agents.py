@@ -4,11 +4,13 @@ import polars as pl
 
 from transforms.distinct import expr_per_distinct
 
-VERSION = "2026-01"
+VERSION = "2026-03"
 
 ROBOTS = (
     r"bot\b|bot[/;_-]|crawl|spider|slurp|headless|phantomjs|lighthouse|pingdom|uptime|monitor|scrapy|preview|archiver|"
-    r"facebookexternalhit|curl/|wget/|python-|python/|go-http-client|libwww|httpclient|postman"
+    r"facebookexternalhit|curl/|wget/|python-|python/|go-http-client|libwww|httpclient|postman|"
+    r"mediapartners-google|google-inspectiontool|google-read-aloud|feedfetcher|^java/|node-fetch|axios/|undici|guzzle|aiohttp|"
+    r"^ruby|^php/|wordpress/|apachebench|siege/|check_http|zgrab|masscan|nmap|nikto|sqlmap|censys|netcraft"
 )
 TABLETS = r"ipad|tablet|kindle|silk/|playbook|nexus (?:7|9|10)\b"
 MOBILES = r"iphone|ipod|mobile|phone|blackberry|opera mini"

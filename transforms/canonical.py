@@ -82,6 +82,7 @@ CONTENT = (
 class Rules:
     """What a source and the journey say about values: name, kind, money, hosts, junk, personal values, completeness.
 
+    Of the identifiers, `dropped` ones are null and `hidden` ones are kept as keyed hashes.
     `is_part`: rows are parts of wholes (transforms/wholes.py), so each has to say of which.
     """
 
@@ -97,6 +98,7 @@ class Rules:
     junk: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     valid: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
     hmac_key: bytes = b""
     complete_to: datetime | None = None
 
@@ -196,6 +198,8 @@ def _normalised(text: pl.Expr, *, name: str, rules: Rules) -> pl.Expr:
         value = per_distinct(value.str.to_lowercase(), lambda text: keyed(text, rules.hmac_key))
     if name == "phone":
         value = per_distinct(value, lambda text: _keyed_phone(text, rules))
+    if name in rules.hidden:
+        value = per_distinct(value, lambda text: keyed(text, rules.hmac_key))
     if name in SALESFORCE_FIELDS:
         short = pl.when(value.str.contains(SALESFORCE_ID)).then(value)
         value = pl.coalesce(per_distinct(short, salesforce_id), value)

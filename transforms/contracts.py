@@ -404,12 +404,14 @@ CORE_EVENTS = Table(
         _c("visitor_id", pl.String, "The browser or device; null for events without one."),
         _c("account_id", pl.String, "The company, where the event names one."),
         _c(
-            "session_id", pl.String, "The session; null for passive events outside of one, robots and internal traffic."
+            "session_id",
+            pl.String,
+            "The session; null for passive and extending events outside of one, robots and internal traffic.",
         ),
         _c(
             "is_active",
             pl.Boolean,
-            "True for what the customer did; false for messages sent, field changes, robots, internal.",
+            "True for what the customer did; false for messages sent, field changes, pings, robots, internal.",
         ),
         _c("is_counted", pl.Boolean, "False for robots and internal traffic, which sessions and funnels leave out."),
         _c("is_conversion", pl.Boolean, "True for an event listed under conversions."),
@@ -438,9 +440,13 @@ CORE_SESSIONS = Table(
         _c("customer_id", pl.String, "The stitched customer."),
         _c("session_number", pl.UInt32, "1 for the customer's first session."),
         _c("started_at", TIME, "Time of the first active event."),
-        _c("ended_at", TIME, "Time of the last active event."),
+        _c("ended_at", TIME, "Time of the last active or extending event."),
         _c("duration_seconds", pl.Int64, "From start to end, whole seconds."),
-        _c("engaged_seconds", pl.Int64, "Sum of the gaps between active events, none longer than the timeout."),
+        _c(
+            "engaged_seconds",
+            pl.Int64,
+            "Sum of the gaps between active and extending events, none longer than the timeout.",
+        ),
         _c("split_reason", pl.String, "Why it began: first, timeout, max_length, campaign or given."),
         _c("event_count", pl.UInt32, "Active events."),
         _c("page_count", pl.UInt32, "Page views among them."),
@@ -458,7 +464,7 @@ CORE_SESSIONS = Table(
         _c("first_stage", pl.String, "Stage of the first mapped event."),
         _c("last_stage", pl.String, "Stage of the last mapped event."),
         _c("deepest_stage", pl.String, "Deepest stage of any event."),
-        _c("is_bounce", pl.Boolean, "True for exactly one active event."),
+        _c("is_bounce", pl.Boolean, "True for exactly one active event, pings aside."),
         _c("is_converted", pl.Boolean, "True when it holds a conversion."),
         _c(
             "revenue_minor",

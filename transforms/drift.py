@@ -18,8 +18,8 @@ def new_columns(header: Sequence[str], source: Source) -> list[str]:
 
 
 def known_columns(source: Source) -> list[str]:
-    """Columns that the mapping reads or declares, those above a nested path too, in order."""
-    read = wanted(source).columns
+    """Columns that the mapping reads, declares or leaves out, those above a nested path too, in order."""
+    read = (*wanted(source).columns, *source.omit)
     return sorted({*read, *(path.split(".")[0] for path in read)})
 
 

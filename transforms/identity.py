@@ -588,6 +588,7 @@ def assign_customers(
     identity: Identity,
     visit_timeout: timedelta,
     passive: Iterable[str] = (),
+    extending: Iterable[str] = (),
     identifications: pl.LazyFrame | None = None,
 ) -> pl.LazyFrame:
     """Give every event to its customer.
@@ -601,7 +602,7 @@ def assign_customers(
     given = events.join(owners, on=IDENTIFIERS, how="left", nulls_equal=True).cache()
     is_shared = pl.col("is_shared").fill_null(False)
     owned = _with_own_customers(given.filter(~is_shared), identity)
-    shared = _by_visit(given.filter(is_shared), identity, visit_timeout, passive, identifications)
+    shared = _by_visit(given.filter(is_shared), identity, visit_timeout, passive, extending, identifications)
     return pl.concat([owned, shared]).drop("is_shared")
 
 
@@ -638,23 +639,23 @@ def assign_shared_visitors(
     identity: Identity,
     visit_timeout: timedelta,
     passive: Iterable[str] = (),
+    extending: Iterable[str] = (),
     identifications: pl.LazyFrame | None = None,
 ) -> pl.LazyFrame:
     """Give each event of shared visitors to the person who most likely sat there.
 
     In:  all canonical events of shared visitors, with <namespace>_customer as for `own_events`; `passive` names events
-         that are no activity of the visitor, as the sessions do (robots and internal traffic are none either);
-         `identifications` adds evidence that is no event of the visitor, as `shared_identifications` gives it.
+         that are no activity of the visitor, `extending` those that only prolong it, as the sessions do (robots and
+         internal traffic are none either); `identifications` adds evidence that is no event of the visitor, as `shared_identifications` gives it.
     Out: the same rows without the pointers, with customer_id and visitor_id; in no order.
 
     An event with a person's identifier is that person's. Any other goes to the last identification at or before it in
     the same visit, else to the first after it in that visit, else to the last before, else to the first after. Several
-    at one instant: the last (before) or first (after) in the total order. A visit is cut like a session, over active
-    events.
+    at one instant: the last (before) or first (after) in the total order. A visit is cut like a session.
     """
     named = events.with_columns(customer_id=_named_customer(identity))
     named = named.drop(*POINTERS, "visitor_status", strict=False)
-    return _by_visit(named, identity, visit_timeout, passive, identifications)
+    return _by_visit(named, identity, visit_timeout, passive, extending, identifications)
 
 
 def shared_identifications(edges: pl.LazyFrame, identity_map: pl.LazyFrame) -> pl.LazyFrame:
@@ -700,15 +701,21 @@ def _by_visit(
     identity: Identity,
     visit_timeout: timedelta,
     passive: Iterable[str],
+    extending: Iterable[str],
     identifications: pl.LazyFrame | None,
 ) -> pl.LazyFrame:
     """Shared visitors' events, those with a person's identifier already given, with a customer each."""
     seated = named.with_columns(visitor_id=_visitor_id())
     columns = seated.collect_schema().names()
-    timeline = seated.with_columns(is_event=pl.lit(True), is_active=_is_active(passive, columns))
+    is_mine = _is_own_doing(columns)
+    timeline = seated.with_columns(
+        is_event=pl.lit(True),
+        is_active=is_mine & ~_is_listed([*passive, *extending]),
+        is_extending=is_mine & _is_listed(extending),
+    )
     if identifications is not None:
         told = identifications.join(timeline.select("visitor_id").unique(), on="visitor_id", how="semi")
-        ghosts = told.with_columns(is_event=pl.lit(False), is_active=pl.lit(False))
+        ghosts = told.with_columns(pl.lit(False).alias(name) for name in ("is_event", "is_active", "is_extending"))
         timeline = pl.concat([timeline, ghosts], how="diagonal")
     nobody = _own_customer(identity, *VISITOR_NAMESPACES)
     return (
@@ -753,10 +760,14 @@ def _own_customer(identity: Identity, *namespaces: str) -> pl.Expr:
     return digest_id(namespace, value)
 
 
-def _is_active(passive: Iterable[str], columns: list[str]) -> pl.Expr:
-    """True for what the visitor did."""
+def _is_own_doing(columns: list[str]) -> pl.Expr:
+    """False for robots and internal traffic."""
     robots = [pl.col(name).fill_null(False) for name in ("is_bot", "is_internal") if name in columns]
-    return ~pl.any_horizontal(pl.col("event").is_in(list(passive)).fill_null(False), *robots)
+    return ~pl.any_horizontal(pl.lit(False), *robots)
+
+
+def _is_listed(events: Iterable[str]) -> pl.Expr:
+    return pl.col("event").is_in(list(events)).fill_null(False)
 
 
 def _is_undated() -> pl.Expr:
@@ -764,15 +775,22 @@ def _is_undated() -> pl.Expr:
 
 
 def _with_visits(timeline: pl.LazyFrame, timeout: timedelta) -> pl.LazyFrame:
-    """Number the visits of each visitor; null for what happened outside of one."""
-    active_at = pl.when("is_active").then("occurred_at")
-    gap = pl.col("occurred_at") - active_at.forward_fill().shift().over("visitor_id")
-    opens = pl.col("is_active") & ((gap > timeout) | gap.is_null())
-    visit_end = active_at.max().over("visitor_id", "visit")
+    """Number the visits of each visitor; null for what happened outside of one.
+
+    Events that follow each other within the timeout are one sitting; its first active event opens the visit.
+    """
+    moves = pl.col("is_active") | pl.col("is_extending")
+    moved_at = pl.when(moves).then("occurred_at")
+    gap = pl.col("occurred_at") - moved_at.forward_fill().shift().over("visitor_id")
+    comes_late = moves & ((gap > timeout) | gap.is_null())
+    acted = pl.col("is_active").cum_sum().over("visitor_id", "sitting")
+    visit_end = pl.when("is_held").then("occurred_at").max().over("visitor_id", "visit")
     is_inside = pl.col("is_event") & (pl.col("visit") > 0) & (pl.col("occurred_at") <= visit_end)
     return (
         timeline.sort("visitor_id", _is_undated(), "occurred_at", ~pl.col("is_active"))
-        .with_columns(visit=opens.cum_sum().over("visitor_id"))
+        .with_columns(sitting=comes_late.cum_sum().over("visitor_id"))
+        .with_columns(is_held=moves & (acted > 0), opens=pl.col("is_active") & (acted == 1))
+        .with_columns(visit=pl.col("opens").cum_sum().over("visitor_id"))
         .with_columns(visit=pl.when(is_inside).then("visit"))
     )
 

@@ -134,10 +134,24 @@ class Sessions(Entry):
             "ticket_assigned", "ticket_replied", "ticket_resolved", "ticket_closed", "survey_sent",
             "subscription_renewed", "subscription_expiring", "subscription_expired", "customer_churned",
             "session_start", "first_visit", "first_open",
+            "asset_request", "http_redirect", "http_request", "order_item",
         ),
         description="Events that are messages we sent, fields that changed, or made up by the tool beside another event: "
         "they never open or extend a session.",
     )  # fmt: skip
+    extending: Names = Field(
+        ("page_ping",), description="Signs of life: they extend a session that is open, and never open one."
+    )
+
+    @model_validator(mode="after")
+    def _one_kind_each(self) -> "Sessions":
+        both = sorted(set(self.passive) & set(self.extending))
+        if both:
+            raise ValueError(
+                f"sessions lists {', '.join(both)} as passive and as extending; extending is {list(self.extending)}: "
+                "write both lists so that each event is in one"
+            )
+        return self
 
 
 # ---------------------------------------------------------------- stages

@@ -35,6 +35,7 @@ DATED = (*TIME_FIELDS, "modified_at")
 FIELDS = (*TEXT_FIELDS[:2], *TIME_FIELDS, *TEXT_FIELDS[2:])
 ADDED = ("value", "value_minor")
 PERSONAL = ("email", "phone")
+HIDEABLE = ("user_id", "anonymous_id", "device_id")
 CARRIED = ("file", "row", "text", "problem", "landed_at")
 
 SCHEMES = ("s3", "gs", "az")
@@ -208,10 +209,13 @@ class Whole(Entry):
 
 
 class Pii(Entry):
-    """What happens to personal values: kept as a keyed hash, or dropped."""
+    """What happens to personal values: kept as a keyed hash, or dropped; ids are kept unless they say something personal."""
 
     email: Literal["hmac", "drop"] = "hmac"
     phone: Literal["hmac", "drop"] = "hmac"
+    user_id: Literal["keep", "hmac"] = "keep"
+    anonymous_id: Literal["keep", "hmac"] = "keep"
+    device_id: Literal["keep", "hmac"] = "keep"
 
 
 Bare = Literal["ndjson", "csv", "tsv", "parquet", "lines"]
@@ -331,6 +335,7 @@ class Source(Entry):
     lookups: dict[str, Lookup] = Field(default_factory=dict)
     fields: Fields = Field(default_factory=dict)
     properties: Properties = ()
+    omit: Names = Field((), description='Columns that properties: "*" leaves out.')
     events: tuple[RowEvent, ...] | None = None
     group: Group | None = None
     whole: Whole | None = None
@@ -379,6 +384,8 @@ class Source(Entry):
             raise ValueError(f"the format {self.format} has no tables; give `files` as a glob or a list of globs")
         if self.group and (self.events is not None or self.record):
             raise ValueError("`group` makes one event of several lines; it does not go with `events` or `record`")
+        if self.omit and self.properties != "*":
+            raise ValueError('`omit` goes with properties: "*"; without it only what `properties` lists is kept')
         if self.group and "event_id" in self.fields:
             raise ValueError("with `group` the values of `group.by` are the event's id; leave `event_id` out")
         if self.whole and (self.group or self.record):
@@ -482,7 +489,7 @@ def wanted(source: Source) -> Wanted:
     if isinstance(source.properties, tuple):
         fragments = (*fragments, *source.properties)
     whole = source.format != "segment" and source.properties == "*"
-    personal = {*source.personal_columns(), *PERSONAL}
+    personal = {*source.personal_columns(), *PERSONAL, *source.omit}
     left_out = texts | personal if whole else personal
     rest = whole or source.group is not None
     read = texts | set(source.schema_.columns)

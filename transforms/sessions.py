@@ -57,12 +57,14 @@ def _number(
     return events.with_columns(place=place).join(numbers, on="place", how="left", maintain_order="left").drop("place")
 
 
-def _opens(events: pl.DataFrame, *, timeout: timedelta, max_length: timedelta | None) -> pl.Series:
+def _opens(events: pl.DataFrame, *, timeout: timedelta | None, max_length: timedelta | None) -> pl.Series:
     """True for each event that opens a session.
 
-    In: begins (the first event of its unit), occurred_at; sorted by unit, then time.
+    In: begins (the first event of its unit, or without a `timeout` also after too long a gap), occurred_at; sorted by unit,
+        then time.
     """
-    opens = events.select(pl.col("begins") | (pl.col("occurred_at").diff() > timeout)).to_series()
+    comes_late = pl.lit(False) if timeout is None else pl.col("occurred_at").diff() > timeout
+    opens = events.select(pl.col("begins") | comes_late).to_series()
     return opens if max_length is None else _cut_long(events["occurred_at"], opens, max_length)
 
 
@@ -91,7 +93,8 @@ def assign_sessions(timeline: pl.DataFrame, *, rules: Sessions) -> pl.DataFrame:
     """Give each counted event of a timeline its session.
 
     In:  the timeline in total order: place (row number), customer, visitor_id, visit_id, occurred_at, is_dated,
-         is_active, is_counted, has_arrival (page or campaign data), is_web, own_channel, utm_campaign, source, event_id.
+         is_active, is_extending, is_counted, has_arrival (page or campaign data), is_web, own_channel, utm_campaign,
+         source, event_id.
     Out: the same rows in the same order, with session_id and session_channel; own_channel is set to Direct on the
          session's landing event (the first active one with page or campaign data, else the first) where it is of the
          web and nothing says how the customer came.
@@ -106,14 +109,14 @@ def assign_sessions(timeline: pl.DataFrame, *, rules: Sessions) -> pl.DataFrame:
 
 def _assign(lane: pl.DataFrame, rules: Sessions) -> pl.DataFrame:
     lane = lane.with_row_index("at")
-    active = _number_active(lane.filter("is_active"), rules)
-    landing = pl.coalesce(pl.when("has_arrival").then("at").min(), pl.col("at").min())
+    held = _number_held(lane.filter(pl.col("is_active") | pl.col("is_extending")), rules)
+    landing = pl.coalesce(pl.when(pl.col("is_active") & pl.col("has_arrival")).then("at").min(), _active("at").min())
     sessions = (
-        active.group_by("session")
-        .agg(first=pl.col("at").min(), last=pl.col("at").max(), landing=landing)
+        held.group_by("session")
+        .agg(first=_active("at").min(), last=pl.col("at").max(), landing=landing)
         .sort("session")
     )
-    lane = lane.join(active.select("at", "session"), on="at", how="left", maintain_order="left")
+    lane = lane.join(held.select("at", "session"), on="at", how="left", maintain_order="left")
     lands = pl.repeat(False, lane.height, eager=True).scatter(sessions["landing"], True)
     lane = lane.with_columns(
         session=_session_of_passive(lane, sessions),
@@ -127,17 +130,49 @@ def _assign(lane: pl.DataFrame, rules: Sessions) -> pl.DataFrame:
     ).drop("at", "session")
 
 
-def _number_active(active: pl.DataFrame, rules: Sessions) -> pl.DataFrame:
-    """Active events with their `session`, counted from 0 over all units."""
+def _number_held(moves: pl.DataFrame, rules: Sessions) -> pl.DataFrame:
+    """The active events, and the extending ones that a session holds, with their `session`, counted from 0 over all units.
+
+    Events that follow each other within the timeout are one sitting. Of a sitting, the first active event opens a session:
+    extending events before it are of none, and later ones are of the session that is open, up to its greatest length.
+    """
     unit = UNITS[rules.per]
-    ordered = (active if rules.per == "customer" else active.sort(*unit, "at")).with_columns(begins=changed(unit))
-    is_free = pl.col("visit_id").is_null() if rules.per == "given" else pl.lit(True)
+    ordered = (moves if rules.per == "customer" else moves.sort(*unit, "at")).with_columns(begins=changed(unit))
+    if not ordered["is_extending"].any():
+        return _number_active(ordered, rules, timeout=rules.timeout)
+    comes_late = _is_free(rules) & (pl.col("occurred_at").diff() > rules.timeout)
+    ordered = ordered.with_columns(sitting=(pl.col("begins") | comes_late).cum_sum())
+    opening = ordered.filter("is_active").with_columns(begins=changed(["sitting"]))
+    active = _number_active(opening, rules, timeout=None)
+    session = pl.Series(pl.repeat(None, ordered.height, dtype=pl.UInt32, eager=True))
+    session = session.scatter(ordered["is_active"].arg_true(), active["session"])
+    return (
+        ordered.with_columns(session=session).with_columns(session=_session_of_extending(rules)).drop_nulls("session")
+    )
+
+
+def _session_of_extending(rules: Sessions) -> pl.Expr:
+    """The session of each event of a sitting: of an extending one that of the last active event, while it may go on."""
+    is_same_sitting = _active("sitting").forward_fill() == pl.col("sitting")
+    opens = pl.col("is_active") & pl.col("session").is_first_distinct()
+    started_at = pl.when(opens).then("occurred_at").forward_fill()
+    goes_on = ~_is_free(rules) | (pl.col("occurred_at") - started_at <= rules.max_length)
+    return pl.when(pl.col("is_active") | (is_same_sitting & goes_on)).then(pl.col("session").forward_fill())
+
+
+def _number_active(ordered: pl.DataFrame, rules: Sessions, *, timeout: timedelta | None) -> pl.DataFrame:
+    """Active events with their `session`; without a `timeout`, `begins` tells where one ended."""
     if rules.split_on_campaign:
-        opens = _opens(ordered, timeout=rules.timeout, max_length=None)
-        ordered = ordered.with_columns(begins=pl.col("begins") | is_free & _brings_campaign(opens.cum_sum()))
-    opens = _opens(ordered, timeout=rules.timeout, max_length=rules.max_length)
-    opens = ordered.select(pl.when(is_free).then(opens).otherwise("begins")).to_series()
+        opens = _opens(ordered, timeout=timeout, max_length=None)
+        ordered = ordered.with_columns(begins=pl.col("begins") | _is_free(rules) & _brings_campaign(opens.cum_sum()))
+    opens = _opens(ordered, timeout=timeout, max_length=rules.max_length)
+    opens = ordered.select(pl.when(_is_free(rules)).then(opens).otherwise("begins")).to_series()
     return ordered.with_columns(session=opens.cast(pl.UInt32).cum_sum() - 1)
+
+
+def _is_free(rules: Sessions) -> pl.Expr:
+    """True where time cuts sessions; the source's own sessions are as they are given."""
+    return pl.col("visit_id").is_null() if rules.per == "given" else pl.lit(True)
 
 
 def _brings_campaign(session: pl.Series) -> pl.Expr:
@@ -154,7 +189,7 @@ def _brings_campaign(session: pl.Series) -> pl.Expr:
 
 
 def _session_of_passive(lane: pl.DataFrame, sessions: pl.DataFrame) -> pl.Series:
-    """The session of each event: its own, or, for a counted passive event, the one of its customer it lies within.
+    """The session of each event: its own, or, for a counted one that has none, the one of its customer it lies within.
 
     Of several (of several visitors) it is the one that ends last. The instants of start and end belong to a session.
     """
@@ -195,8 +230,9 @@ def _summarise(events: pl.DataFrame, *, journey: Journey) -> pl.DataFrame:
         events.filter(pl.col("session_id").is_not_null())
         .with_columns(session=pl.col("session_id").cast(pl.Categorical(pl.Categories.random())).to_physical())
         .sort("session", "event_number")
+        .with_columns(is_move=pl.col("is_active") | pl.col("event").is_in(journey.sessions.extending))
         .with_columns(
-            gap=_gap_between_active(),
+            gap=_gap_between_moves(),
             stage_number=stage_number(journey),
             sale_minor=_sale_minor(),
         )
@@ -225,9 +261,14 @@ def _active(name: str) -> pl.Expr:
     return pl.when("is_active").then(name)
 
 
-def _gap_between_active() -> pl.Expr:
-    is_same = _active("session").forward_fill().shift() == pl.col("session")
-    return pl.when(is_same).then(_active("occurred_at") - _active("occurred_at").forward_fill().shift())
+def _move(name: str) -> pl.Expr:
+    """What keeps a session going: active and extending events."""
+    return pl.when("is_move").then(name)
+
+
+def _gap_between_moves() -> pl.Expr:
+    is_same = _move("session").forward_fill().shift() == pl.col("session")
+    return pl.when(is_same).then(_move("occurred_at") - _move("occurred_at").forward_fill().shift())
 
 
 def _sale_minor() -> pl.Expr:
@@ -237,12 +278,12 @@ def _sale_minor() -> pl.Expr:
 
 
 def _extent(timeout: timedelta) -> list[pl.Expr]:
-    """Of active events, which are in order of time."""
+    """Of active and extending events, which are in order of time."""
     return [
         _active("event_number").first(ignore_nulls=True).alias("first_number"),
         (pl.col("time_precision").first() == "day").fill_null(False).alias("is_dated"),
         _active("occurred_at").first(ignore_nulls=True).alias("started_at"),
-        _active("occurred_at").last(ignore_nulls=True).alias("ended_at"),
+        _move("occurred_at").last(ignore_nulls=True).alias("ended_at"),
         pl.when(pl.col("gap") <= timeout).then("gap").sum().alias("engaged"),
     ]
 

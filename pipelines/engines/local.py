@@ -170,6 +170,7 @@ class LocalEngine:
                 identity=identity,
                 visit_timeout=sessions.timeout,
                 passive=sessions.passive,
+                extending=sessions.extending,
                 identifications=told,
             )
             yield owned.select(TIMELINE_INPUT).collect()

@@ -12,15 +12,17 @@ import polars as pl
 from pipelines.errors import UnreadableFile
 from pipelines.landing import LandedFile
 from pipelines.readers import delimited, lines, ndjson, parquet
+from pipelines.readers.access_log import ACCESS_LOG
 from pipelines.readers.ga4 import GA4
 from pipelines.readers.hubspot import HUBSPOT
 from pipelines.readers.native import Feed, Native, feeds_of, kind_of_file
+from pipelines.readers.snowplow import SNOWPLOW_EVENTS
 from pipelines.warehouse import Connection
 from transforms.mapping import Source, Wanted
 
 __all__ = ["NATIVE", "Feed", "Native", "UnreadableFile", "columns_of", "extract", "feeds", "files_of", "read"]
 
-NATIVE: Mapping[str, Native] = {native.name: native for native in (GA4, HUBSPOT)}
+NATIVE: Mapping[str, Native] = {native.name: native for native in (ACCESS_LOG, GA4, HUBSPOT, SNOWPLOW_EVENTS)}
 
 
 def feeds(name: str, source: Source) -> list[Feed]:

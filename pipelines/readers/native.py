@@ -159,6 +159,8 @@ def _resolved(name: str, source: Source, native: Native, table: str, kind: str) 
     for key in MERGED:
         merged[key] = {**own.get(key, {}), **said.get(key, {}), **table_said.get(key, {})}
     merged["properties"] = _together(own.get("properties", ()), said, table_said)
+    merged["omit"] = (*own.get("omit", ()), *said.get("omit", ()))
+    merged["pii"] = {**said.get("pii", {}), **own.get("pii", {})}
     if kind not in ("csv", "tsv", "parquet"):
         merged.pop("aliases", None)
     if kind not in ("csv", "tsv"):

@@ -74,6 +74,27 @@ def test_computed_columns_are_added_to_the_rows():
     assert rows["raw:@event"].to_list() == ["opened"]
 
 
+def test_properties_that_a_format_only_changes_are_given_by_the_reader():
+    made = {"@event": ("status", "*"), "*": ("kind", "*")}
+    log = Native("snowplow", 1, ("csv",), {"": {"fields": {"event": "@event"}, "properties": "*"}}, derived=made)
+    feed = feeds_of("web", Source.model_validate({"format": "snowplow", "files": "x"}), {"snowplow": log})[0]
+
+    needed = feed.wanted(wanted(feed.source))
+
+    assert (needed.texts, needed.rest) == (("kind", "status"), True)
+
+
+def test_what_a_format_hides_a_business_cannot_show_and_what_it_leaves_out_stays_out():
+    own = {"fields": {"event": {"value": "x"}}, "properties": "*", "omit": ["ip"], "pii": {"user_id": "hmac"}}
+    said = {"format": "snowplow", "files": "x", "omit": ["note"], "pii": {"user_id": "keep", "email": "drop"}}
+    log = Native("snowplow", 1, ("csv",), {"": own})
+
+    source = feeds_of("web", Source.model_validate(said), {"snowplow": log})[0].source
+
+    assert source.omit == ("ip", "note")
+    assert (source.pii.user_id, source.pii.email) == ("hmac", "drop")
+
+
 @pytest.mark.parametrize(
     ("said", "problem"),
     [

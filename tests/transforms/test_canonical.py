@@ -129,6 +129,13 @@ def test_a_personal_value_may_be_dropped():
     assert judged(Rules(dropped=frozenset({"email"})), email="ann@example.com")["email"] is None
 
 
+def test_an_identifier_may_be_kept_as_a_keyed_hash_only():
+    rules = Rules(hidden=frozenset({"anonymous_id"}), hmac_key=KEY)
+
+    assert judged(rules, anonymous_id=" 203.0.113.7 ")["anonymous_id"] == keyed("203.0.113.7")
+    assert judged(rules, anonymous_id="null")["reason"] == "missing_identity"
+
+
 def test_a_short_salesforce_id_gets_its_check_characters():
     assert salesforce_id("003D000000QV9n2") == "003D000000QV9n2IAD"
     assert judged(crm_contact_id="003D000000QV9n2")["crm_contact_id"] == "003D000000QV9n2IAD"
@@ -194,6 +201,8 @@ def test_a_referrer_keeps_no_query():
         ("Mozilla/5.0 (iPad; CPU OS 17_0) Version/17.0 Safari/604.1", ("tablet", "Safari", False)),
         ("Mozilla/5.0 (Windows NT 10.0) Chrome/120.0 Safari/537.36 Edg/120.0", ("desktop", "Edge", False)),
         ("Mozilla/5.0 (compatible; Googlebot/2.1)", ("desktop", "other", True)),
+        ("Mediapartners-Google", ("desktop", "other", True)),
+        ("Java/21.0.1", ("desktop", "other", True)),
         (None, (None, None, False)),
     ],
 )

@@ -102,6 +102,7 @@ def owners(
     *,
     identity: Identity = IDENTITY,
     passive: tuple[str, ...] = (),
+    extending: tuple[str, ...] = (),
 ) -> list[str]:
     """For each event in order of its number, the anchor value of its customer (the raw id when it has no anchor)."""
     resolution = resolved(web, crm, identity=identity)
@@ -112,6 +113,7 @@ def owners(
         identity=identity,
         visit_timeout=HALF_HOUR,
         passive=passive,
+        extending=extending,
         identifications=shared_identifications(resolution.edges.lazy(), identity_map),
     )
     anchors = identity_map.select(digest_id("namespace", "value").alias("customer_id"), anchor="value")
@@ -578,6 +580,21 @@ def test_passive_events_do_not_extend_a_visit():
 
     assert owners(web, passive=("ad_impression",)) == ["u1", "u1", "u2", "u2"]
     assert owners(web) == ["u1", "u1", "u1", "u2"]
+
+
+def test_pings_extend_a_visit_and_open_none():
+    shared = {"anonymous_id": "a1"}
+    web = events(
+        {"minute": 0, **shared, "event": "page_ping"},
+        {"minute": 20, **shared, "user_id": "u1", "event": "login"},
+        {"minute": 40, **shared, "event": "page_ping"},
+        {"minute": 60, **shared},
+        {"minute": 70, **shared, "user_id": "u2", "event": "login"},
+        {"minute": 101, **shared, "event": "page_ping"},
+        {"minute": 120, **shared, "user_id": "u1", "event": "login"},
+    )
+
+    assert owners(web, extending=("page_ping",)) == ["u1", "u1", "u1", "u1", "u2", "u2", "u1"]
 
 
 def test_a_visitor_that_only_records_share_goes_to_the_nearest_record():

@@ -201,6 +201,13 @@ def test_a_header_lacks_the_mapped_columns_that_it_does_not_have():
     assert lacking(["a", "d"], web) == ["b", "f"]
 
 
+def test_columns_may_be_left_out_of_all_that_is_not_mapped():
+    web = source(fields={"event": "a"}, properties="*", omit=["b", "c"])
+
+    assert wanted(web).rest
+    assert wanted(web).left_out == ("a", "b", "c", "email", "phone")
+
+
 def test_a_json_object_holds_the_members_that_are_not_null():
     frame = pl.DataFrame({"a": ['say "hi"', None], "b": [None, None]}, schema={"a": pl.String, "b": pl.String})
 
@@ -234,6 +241,7 @@ def test_names_become_snake_case():
         ),
         ({"fields": {"event": {"value": "x"}, "occurred_at": {"from": "a", "time_zone": "Mars"}}}, "unknown time zone"),
         ({"properties": ["Email"]}, "would keep 'Email' in clear"),
+        ({"omit": ["a"]}, "`omit` goes with properties"),
         ({"group": {"by": "basket", "sum": ["title"]}}, "only value or value_minor"),
         (
             {"history": {"object": "deal", "id": "i"}, "record": {"object": "deal", "id": "i"}},

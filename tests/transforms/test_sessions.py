@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.contracts import CORE_EVENTS, CORE_SESSIONS, TIME
@@ -167,6 +167,183 @@ def test_a_date_neither_cuts_nor_joins_a_sitting():
     )
 
     assert dict(zip(timeline["event_id"], session_places(timeline), strict=True)) == {"before": 1, "day": 2, "after": 1}
+
+
+# ---------------------------------------------------------------- extending events
+
+PING = {"event": "page_ping"}
+
+
+def test_a_ping_never_opens_a_session():
+    timeline = timeline_of(PING, {"occurred_at": at(1)}, {**PING, "customer_id": "bob"})
+
+    assert dict(zip(timeline["event_id"], session_places(timeline), strict=True)) == {
+        "0000": None, "0001": 1, "0002": None,
+    }  # fmt: skip
+
+
+def test_pings_keep_a_session_open():
+    timeline = timeline_of(
+        {}, {**PING, "occurred_at": at(30)}, {**PING, "occurred_at": at(60)}, {"occurred_at": at(90)}
+    )
+
+    assert session_places(timeline) == [1, 1, 1, 1]
+
+
+def test_a_ping_later_than_the_timeout_stands_alone_and_bridges_nothing():
+    timeline = timeline_of({}, {**PING, "occurred_at": at(30, us=1)}, {"occurred_at": at(50)})
+
+    assert session_places(timeline) == [1, None, 2]
+
+
+def test_a_ping_alone_does_not_bring_a_later_ping_into_the_session_before():
+    timeline = timeline_of({}, {**PING, "occurred_at": at(31)}, {**PING, "occurred_at": at(59)})
+
+    assert session_places(timeline) == [1, None, None]
+
+
+def test_pings_keep_no_session_open_beyond_its_greatest_length():
+    pings = [{**PING, "occurred_at": at(20 * step)} for step in range(1, 75)]
+    timeline = timeline_of({}, *pings, {"occurred_at": at(25 * 60)})
+
+    assert session_places(timeline) == [1] * 73 + [None, None, 2]
+
+
+def test_a_ping_at_the_instant_of_the_first_event_joins_whatever_its_id():
+    timeline = timeline_of({**PING, "event_id": "a"}, {"event_id": "b"})
+
+    assert session_places(timeline) == [1, 1]
+
+
+def test_a_visit_with_pings_alone_is_a_bounce_that_lasted():
+    pings = [{**PING, "occurred_at": at(minutes), "path": "/b"} for minutes in (10, 20)]
+
+    session = sessions_of({"path": "/a"}, *pings, {**PING, "occurred_at": at(51)}).row(0, named=True)
+
+    assert (session["is_bounce"], session["event_count"], session["page_count"]) == (True, 1, 1)
+    assert (session["ended_at"], session["duration_seconds"], session["engaged_seconds"]) == (at(20), 1200, 1200)
+    assert (session["entry_path"], session["exit_path"]) == ("/a", "/a")
+
+
+def test_a_session_after_one_that_pings_kept_open_began_by_the_timeout():
+    events = [{}, {**PING, "occurred_at": at(20)}, {"occurred_at": at(51)}]
+
+    assert sessions_of(*events)["split_reason"].to_list() == ["first", "timeout"]
+
+
+def test_pings_of_a_robot_extend_nothing():
+    timeline = timeline_of(
+        {"is_bot": False}, {**PING, "is_bot": True, "occurred_at": at(20)}, {"is_bot": False, "occurred_at": at(40)}
+    )
+
+    assert session_places(timeline) == [1, None, 2]
+
+
+def test_a_ping_keeps_the_session_of_its_own_browser_open():
+    events = [
+        {"visitor_id": "a"},
+        {"visitor_id": "b", "occurred_at": at(1)},
+        {**PING, "visitor_id": "a", "occurred_at": at(20)},
+        {"visitor_id": "b", "occurred_at": at(40)},
+        {"visitor_id": "a", "occurred_at": at(41)},
+    ]
+
+    assert session_places(timeline_of(*events, sessions={"per": "visitor"})) == [1, 2, 1, 3, 1]
+
+
+def test_a_ping_belongs_to_the_source_s_own_session_once_that_has_begun():
+    visit = {"visitor_id": "a", "visit_id": "1"}
+    events = [{**visit, **PING}, {**visit, "occurred_at": at(1)}, {**visit, **PING, "occurred_at": at(300)}]
+
+    assert session_places(timeline_of(*events, sessions={"per": "given"})) == [None, 1, 1]
+
+
+def test_a_ping_after_a_new_campaign_belongs_to_the_new_session():
+    events = [
+        {"path": "/", "utm_medium": "email", "utm_campaign": "may"},
+        {"path": "/", "utm_medium": "email", "utm_campaign": "june", "occurred_at": at(1)},
+        {**PING, "path": "/", "utm_medium": "email", "utm_campaign": "may", "occurred_at": at(2)},
+        {"path": "/", "occurred_at": at(31)},
+    ]
+
+    assert session_places(timeline_of(*events, sessions={"split_on_campaign": True})) == [1, 2, 2, 2]
+
+
+def test_which_events_extend_is_said_in_the_journey():
+    beats = [{}, {"event": "video_beat", "occurred_at": at(25)}, {**PING, "occurred_at": at(50)}]
+
+    timeline = timeline_of(*beats, {"event": "login", "occurred_at": at(54)}, sessions={"extending": ["video_beat"]})
+
+    assert timeline["is_active"].to_list() == [True, False, True, True]
+    assert session_places(timeline) == [1, 1, 1, 1]
+
+
+def test_an_event_is_of_one_kind():
+    with pytest.raises(ValueError, match="lists page_ping as passive and as extending"):
+        Journey(sessions={"passive": ["page_ping"]})
+
+
+KINDS = {"act": "page_view", "ping": "page_ping", "mail": "email_sent"}
+kinds_of_units = st.lists(
+    st.tuples(st.sampled_from("ab"), st.integers(0, 300), st.sampled_from(list(KINDS))), min_size=1, max_size=40
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(kinds_of_units, st.sampled_from(["customer", "visitor"]), st.randoms(use_true_random=False))
+def test_sessions_with_pings_are_those_of_counting_one_by_one(history, per, chance):
+    events = [
+        {"visitor_id": unit, "occurred_at": at(minute), "event": KINDS[kind], "event_id": f"{number:04d}"}
+        for number, (unit, minute, kind) in enumerate(history)
+    ]
+    rules = {"timeout": "20m", "max_length": "90m", "per": per}
+    journey = Journey(sessions=rules)
+    timeline = build_timeline(owned(*chance.sample(events, len(events))), journey=journey).collect()
+    sessions = CORE_SESSIONS.check(summarise_sessions(timeline.lazy(), journey=journey).collect())
+    of_event = dict(timeline.filter(pl.col("session_id").is_not_null()).select("event_id", "session_id").rows())
+
+    expected = sessions_one_by_one(events, per)
+
+    told = {row["session_id"]: row for row in sessions.iter_rows(named=True)}
+    assert len(told) == len(expected)
+    held = {event["event_id"] for session in expected for event in session}
+    for session in expected:
+        row = told[of_event[session[0]["event_id"]]]
+        assert {of_event[event["event_id"]] for event in session} == {row["session_id"]}
+        times = [event["occurred_at"] for event in session]
+        active = [event for event in session if event["event"] == "page_view"]
+        assert (row["started_at"], row["ended_at"], row["event_count"]) == (times[0], times[-1], len(active))
+        assert row["is_bounce"] == (len(active) == 1)
+        assert row["engaged_seconds"] == (times[-1] - times[0]).total_seconds()
+    for event in events:
+        if event["event_id"] not in held:
+            around = {
+                of_event[session[0]["event_id"]]
+                for session in expected
+                if session[0]["occurred_at"] <= event["occurred_at"] <= session[-1]["occurred_at"]
+            }
+            assert of_event.get(event["event_id"]) in (around or {None})
+
+
+def sessions_one_by_one(events: list[dict], per: str) -> list[list[dict]]:
+    """The active events, and the pings that extend, of each session, by walking through each unit's events."""
+    sessions: list[list[dict]] = []
+    for unit in ("ab",) if per == "customer" else ("a", "b"):
+        is_open = False
+        for event in sorted(events, key=lambda event: (event["occurred_at"], event["event_id"])):
+            if event["visitor_id"] not in unit or event["event"] == "email_sent":
+                continue
+            goes_on = (
+                is_open
+                and event["occurred_at"] - sessions[-1][-1]["occurred_at"] <= timedelta(minutes=20)
+                and event["occurred_at"] - sessions[-1][0]["occurred_at"] <= timedelta(minutes=90)
+            )
+            if goes_on:
+                sessions[-1].append(event)
+            elif event["event"] == "page_view":
+                sessions.append([event])
+                is_open = True
+    return sessions
 
 
 # ---------------------------------------------------------------- other bases
@@ -411,6 +588,7 @@ def counted_one_by_one(timeline: list[tuple[str, int]], timeout: int, longest: i
     return [found[event] for event in timeline]
 
 
+@settings(deadline=None)
 @given(minutes_of_units)
 def test_every_active_event_belongs_to_exactly_one_session(timeline):
     events = [{"customer_id": unit, "occurred_at": at(minute)} for unit, minute in timeline] or [{"is_bot": True}]
