@@ -84,6 +84,7 @@ def _desk(
         kind=source.kind,
         is_record=source.record is not None,
         is_part=source.whole is not None,
+        is_summary=source.is_summary,
         has_typed_values=source.format not in DELIMITED,
         currency=journey.currency,
         internal_hosts=journey.internal_hosts,

@@ -22,6 +22,7 @@ from pipelines.exports import Versions, dated, reconsider
 from pipelines.landing import Discovery, LandedFile, discover, later_judgements
 from pipelines.readers.text import KEPT_CHARACTERS
 from pipelines.warehouse import Connection, Warehouse, ask, insert, run, scratch, sql_text
+from transforms.canonical import SUMMARY_FROM
 from transforms.contracts import KEY, TABLES, TIME
 from transforms.journey import Journey
 from transforms.line_items import grouped_events
@@ -86,9 +87,7 @@ def load_new_files(
                 problems += [(path, name, problem) for path, problem in undated]
                 reconsider(warehouse, name, files)
             held = set(warehouse.query(sql_text("ingest/known_files.sql"))["file_id"])
-            files = [
-                replace(file, replayed_at=later.get(file.file_id)) for file in files if file.file_id not in held
-            ]
+            files = [replace(file, replayed_at=later.get(file.file_id)) for file in files if file.file_id not in held]
             if name in closed:
                 concerned = [file.relative for file in files] or [pattern for _, pattern in sources[name].patterns]
                 problems += [(path, name, closed[name]) for path in concerned]
@@ -414,7 +413,7 @@ class Books:
     def _displace(self, displaced: pl.DataFrame) -> None:
         if displaced.is_empty():
             return
-        losing = {"losing": "superseded" if self.desk.source.record else "conflict"}
+        losing = {"losing": "superseded" if self.desk.source.record else "conflict", "summary_from": SUMMARY_FROM}
         self._run("ingest/correct_outcomes.sql", losing, displaced=displaced)
         for table in ("web_events", "crm_events", "ad_spend", "crm_records"):
             self._run(f"ingest/delete_displaced_{table}.sql", {}, displaced=displaced)

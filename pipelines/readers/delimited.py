@@ -10,7 +10,7 @@ import polars as pl
 
 from pipelines.errors import UnreadableFile
 from pipelines.readers.text import LONGEST_ROW, blocks, lines_of
-from transforms.mapping import PERSONAL, Source, Wanted, json_object, json_text
+from transforms.mapping import Source, Wanted, json_object, json_text
 
 ENDS_INSIDE = "unexpected end of data"
 RECORD: dict[str, Any] = {"text": pl.String, "problem": pl.String, "fields": pl.List(pl.String)}
@@ -169,11 +169,7 @@ def _rows(records: pl.DataFrame, header: list[str], wanted: Wanted, seen: int) -
     fragments = [_fragment(columns.get(name, none)).alias(f"json:{name}") for name in wanted.fragments]
     rest = []
     if wanted.rest:
-        kept = {
-            name: column
-            for name, column in columns.items()
-            if name not in wanted.left_out and name.lower() not in PERSONAL
-        }
+        kept = {name: column for name, column in columns.items() if not wanted.leaves_out(name)}
         rest = [json_object({name: _fragment(column) for name, column in kept.items()}).alias("json:*")]
     row = pl.int_range(seen + 1, seen + 1 + pl.len(), dtype=pl.Int64)
     return judged.select(row.alias("row"), "text", "problem", *texts, *fragments, *rest)

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 from pipelines.errors import UnreadableFile
 from pipelines.readers.delimited import renamed
 from pipelines.readers.text import opened
-from transforms.mapping import PERSONAL, Source, Wanted, json_object
+from transforms.mapping import Source, Wanted, json_object
 
+MAGIC = b"PAR1"
 PART_ROWS = 100_000
 EXACT_WHOLE = 2**53
 
@@ -55,7 +56,7 @@ def _paths(name: str, dtype: Any) -> list[str]:
 @contextmanager
 def _file(path: Path) -> Iterator[pq.ParquetFile]:
     try:
-        if path.suffix.lower() in (".gz", ".zst"):
+        if path.suffix.lower() in (".gz", ".zst") and not _is_bare(path):
             with opened(path) as stream:
                 yield pq.ParquetFile(pa.BufferReader(stream.read()))
         else:
@@ -67,11 +68,17 @@ def _file(path: Path) -> Iterator[pq.ParquetFile]:
         ) from error
 
 
+def _is_bare(path: Path) -> bool:
+    """True for a file that is Parquet as it stands: some name it after the compression inside (events.parquet.zst)."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
 def _rows(frame: pl.DataFrame, wanted: Wanted, seen: int) -> pl.DataFrame:
     columns = [_text(frame, name).alias(f"raw:{name}") for name in wanted.texts]
     columns += [_json(frame, name).alias(f"json:{name}") for name in wanted.fragments]
     if wanted.rest:
-        rest = [name for name in frame.columns if name not in wanted.left_out and name.lower() not in PERSONAL]
+        rest = [name for name in frame.columns if not wanted.leaves_out(name)]
         columns.append(json_object({name: _json(frame, name) for name in rest}).alias("json:*"))
     none = pl.lit(None, pl.String)
     return frame.select(
