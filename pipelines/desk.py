@@ -86,6 +86,7 @@ def _desk(
         is_record=source.record is not None,
         is_part=source.whole is not None,
         is_history=source.history is not None,
+        is_summary=source.is_summary,
         has_typed_values=source.format not in DELIMITED,
         currency=journey.currency,
         internal_hosts=journey.internal_hosts,

@@ -23,6 +23,7 @@ from pipelines.landing import Discovery, LandedFile, discover, later_judgements
 from pipelines.readers.text import KEPT_CHARACTERS
 from pipelines.settling import AT_ONCE, Settling, unchanged
 from pipelines.warehouse import Connection, Warehouse, ask, insert, run, scratch, sql_text
+from transforms.canonical import SUMMARY_FROM
 from transforms.contracts import KEY, TABLES, TIME
 from transforms.journey import Journey
 from transforms.line_items import grouped_events
@@ -421,7 +422,7 @@ class Books:
     def _displace(self, displaced: pl.DataFrame) -> None:
         if displaced.is_empty():
             return
-        losing = {"losing": "superseded" if self.desk.source.record else "conflict"}
+        losing = {"losing": "superseded" if self.desk.source.record else "conflict", "summary_from": SUMMARY_FROM}
         self._run("ingest/correct_outcomes.sql", losing, displaced=displaced)
         for table in ("web_events", "crm_events", "ad_spend", "crm_records"):
             self._run(f"ingest/delete_displaced_{table}.sql", {}, displaced=displaced)

@@ -140,7 +140,7 @@ def _missing(files: list[LandedFile], desk: Desk, judged: "Judged") -> list[str]
             continue
         if header is not None:
             return [f"{file.relative} has no column '{column}'" for column in lacking(header, desk.source)]
-    if desk.source.format == "segment" or not judged.canonical.height:
+    if not judged.canonical.height:
         return []
     canonical = judged.canonical
     empty = [

@@ -70,6 +70,7 @@ GREATEST_MINOR = 2**53
 TRUTH = {"true": True, "1": True, "yes": True, "t": True, "false": False, "0": False, "no": False, "f": False}
 JSON_VALUE = r"^(?:\{\s*[\x22}]|\[\s*(?:[\x22\[{\d\]-]|true|false|null)).*"
 LONGEST = 2**63 - 1
+SUMMARY_FROM = 2**62
 
 CONTENT = (
     "event_id", "event", "seq", *IDENTIFIERS, "account_id", "visit_id", "hostname", "path", "title", "referrer", *UTM, "click_id",
@@ -91,6 +92,7 @@ class Rules:
     is_record: bool = False
     is_part: bool = False
     is_history: bool = False
+    is_summary: bool = False
     has_typed_values: bool = False
     currency: str = "USD"
     internal_hosts: tuple[str, ...] = ()
@@ -498,10 +500,14 @@ def _key_of_parts(parts: pl.Series) -> pl.Series:
 
 
 def _sort_at(rules: Rules) -> pl.Expr:
-    """The corrected time; for records minus the modification time, so that the newest version comes first."""
+    """The corrected time; for records minus the modification time, so that the newest version comes first.
+
+    Rows of a summary come after all others, whatever their time.
+    """
     if rules.is_record:
         return (-pl.col("modified_at").dt.timestamp("us")).fill_null(LONGEST)
-    return pl.col("occurred_at").dt.timestamp("us")
+    at = pl.col("occurred_at").dt.timestamp("us")
+    return at + SUMMARY_FROM if rules.is_summary else at
 
 
 def _tie() -> pl.Expr:

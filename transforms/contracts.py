@@ -208,7 +208,7 @@ RAW_ROW_OUTCOMES = Table(
         _c(
             "sort_at",
             pl.Int64,
-            "What decides among rows of one key: corrected time, or minus the modification time (µs).",
+            "What decides among rows of one key: corrected time, or minus the modification time (µs); a summary's comes last.",
         ),
         _c("tie", pl.Int64, "What decides among rows of equal time and content: when they were received."),
         _c("whole", pl.String, "The whole that the row is part of, such as a day; null where the source has none."),

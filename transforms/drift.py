@@ -19,7 +19,7 @@ def new_columns(header: Sequence[str], source: Source) -> list[str]:
 
 def known_columns(source: Source) -> list[str]:
     """Columns that the mapping reads, declares or leaves out, those above a nested path too, in order."""
-    read = (*wanted(source).columns, *source.omit)
+    read = (*wanted(source).columns, *(name for name in source.left_out if not name.endswith("*")))
     return sorted({*read, *(path.split(".")[0] for path in read)})
 
 

@@ -84,9 +84,9 @@ def collect_evidence(events: pl.LazyFrame, records: pl.LazyFrame, *, identity: I
 
     Every identifier of a row is tied to the strongest one on that row; two visitors are never tied. A row named `merge`
     or `manual` ties a record to `merged_into` of its properties (a `merge` also `record_id` to the record's own id
-    column), a record that says `merged_into` does so too; one that lists `merged_ids` is tied to each of them.
-    `lead_converted`, and a lead record that names its contact, tie lead and contact. Evidence collected over parts of
-    the rows is put together by `merge_evidence`.
+    column), a record or an `alias` that says `merged_into` does so too; a record that lists `merged_ids` is tied to each
+    of them. `lead_converted`, and a lead record that names its contact, tie lead and contact. Evidence collected over
+    parts of the rows is put together by `merge_evidence`.
     """
     rows = pl.concat([_event_rows(events), _record_rows(records)])
     order = identifier_namespaces(identity)
@@ -188,7 +188,7 @@ def _speaking_rows(rows: pl.LazyFrame, order: tuple[str, ...], identity: Identit
     given = [pl.col(name).is_not_null() for name in order]
     names_several = (pl.sum_horizontal(given) > 1) & pl.any_horizontal(pl.col(name).is_not_null() for name in people)
     mentions_merger = pl.col("properties").str.contains('"merged_into"', literal=True).fill_null(False)
-    is_merger = _says("merge", "manual") | (pl.col("is_record") & mentions_merger)
+    is_merger = _says("merge", "manual") | ((pl.col("is_record") | _says("alias")) & mentions_merger)
     is_conversion = _says("lead_converted") | (pl.col("is_record") & (pl.col("object") == "lead").fill_null(False))
     speaking = rows.filter(names_several | is_merger).with_columns(
         kind=_kind(identity),

@@ -135,6 +135,7 @@ class Sessions(Entry):
             "subscription_renewed", "subscription_expiring", "subscription_expired", "customer_churned",
             "session_start", "first_visit", "first_open",
             "asset_request", "http_redirect", "http_request", "order_item",
+            "page_left", "profile_updated", "feature_flag_called", "web_vitals",
         ),
         description="Events that are messages we sent, fields that changed, or made up by the tool beside another event: "
         "they never open or extend a session.",

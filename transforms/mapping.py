@@ -116,6 +116,7 @@ class FieldSpec(Entry):
 FORMATS = ("iso", "epoch_s", "epoch_ms", "epoch_us", "date", "any")
 Spec = Annotated[FieldSpec, BeforeValidator(as_spec)]
 Properties = Literal["*"] | tuple[str, ...] | dict[str, Spec]
+REST = "*"
 
 
 def checked_fields(value: Any) -> Any:
@@ -276,6 +277,7 @@ class TableMapping(Entry):
 
     fields: Fields = Field(default_factory=dict)
     properties: Properties = ()
+    left_out: Names = ()
     events: tuple[RowEvent, ...] | None = None
     aliases: Aliases = Field(default_factory=dict)
     delimiter: str | None = None
@@ -335,10 +337,13 @@ class Source(Entry):
     lookups: dict[str, Lookup] = Field(default_factory=dict)
     fields: Fields = Field(default_factory=dict)
     properties: Properties = ()
-    omit: Names = Field((), description='Columns that properties: "*" leaves out.')
+    left_out: Names = Field((), description="Columns that `*` does not keep; one that ends in * all that begin so.")
     events: tuple[RowEvent, ...] | None = None
     group: Group | None = None
     whole: Whole | None = None
+    is_summary: bool = Field(
+        False, description="A row gives way to the row of the same id of another table, which tells more."
+    )
     identical_rows: Literal["collapse", "keep"] = "collapse"
     schema_: Expected = Field(Expected(), alias="schema")
     pii: Pii = Pii()
@@ -368,7 +373,7 @@ class Source(Entry):
     @property
     def is_native(self) -> bool:
         """True when the format brings a mapping of its own (pipelines/readers)."""
-        return self.format not in (*get_args(Bare), "segment")
+        return self.format not in get_args(Bare)
 
     @model_validator(mode="after")
     def _fits(self) -> "Source":
@@ -384,8 +389,8 @@ class Source(Entry):
             raise ValueError(f"the format {self.format} has no tables; give `files` as a glob or a list of globs")
         if self.group and (self.events is not None or self.record):
             raise ValueError("`group` makes one event of several lines; it does not go with `events` or `record`")
-        if self.omit and self.properties != "*":
-            raise ValueError('`omit` goes with properties: "*"; without it only what `properties` lists is kept')
+        if self.left_out and not self.keeps_rest:
+            raise ValueError('`left_out` goes with properties: "*"; without it only what `properties` lists is kept')
         if self.group and "event_id" in self.fields:
             raise ValueError("with `group` the values of `group.by` are the event's id; leave `event_id` out")
         if self.whole and (self.group or self.record):
@@ -396,7 +401,7 @@ class Source(Entry):
             raise ValueError("`history` tells one event a row; it does not go with `record`, `group` or `events`")
         if any(event.each and (not self.record or not event.each.startswith("@")) for event in self.events or ()):
             raise ValueError("`each` names a computed column (@…) of a format's `record`")
-        if self.format != "segment" and self.events is None and not self.record and "event" not in self.fields:
+        if self.events is None and not self.record and "event" not in self.fields:
             raise ValueError("no event: map the field `event`, for example event: {value: page_view}, or list `events`")
         self._check_lookups()
         self._check_personal()
@@ -408,19 +413,15 @@ class Source(Entry):
                 raise ValueError(f"unknown lookup '{spec.lookup}'; `lookups` has: {', '.join(self.lookups) or 'none'}")
 
     def _check_personal(self) -> None:
-        if isinstance(self.properties, dict):
-            named = [column for spec in self.properties.values() for column in _columns_of(spec)]
-        else:
-            named = [name for name in self.properties if name != "*"]
-        for name in named:
+        named = self.named_properties.items()
+        for name in [column for own, spec in named for column in (_columns_of(spec) if spec else [own])]:
             if name.rsplit(".", 1)[-1].lower() in PERSONAL or name in self.personal_columns():
                 raise ValueError(f"properties would keep '{name}' in clear; map it to the field email or phone instead")
 
     def specs(self) -> Iterator[FieldSpec]:
         """Every field spec of the source, the nested ones too."""
         pending = [*self.specs_at_the_top()]
-        if isinstance(self.properties, dict):
-            pending += self.properties.values()
+        pending += [spec for spec in self.named_properties.values() if spec]
         while pending:
             spec = pending.pop()
             yield spec
@@ -428,7 +429,7 @@ class Source(Entry):
 
     def specs_at_the_top(self) -> Iterator[FieldSpec]:
         """The specs of fields, of events and of the record, without those that they are made of."""
-        yield from self.all_fields().values()
+        yield from self.fields.values()
         for row_event in self.events or ():
             yield from (row_event.event, *row_event.fields.values())
         if self.record:
@@ -436,13 +437,20 @@ class Source(Entry):
         if self.history:
             yield self.history.id
 
-    def all_fields(self) -> dict[str, FieldSpec]:
-        """The fields of a row; those of the Segment specification come with the format."""
-        return {**SEGMENT_FIELDS, **self.fields} if self.format == "segment" else dict(self.fields)
+    @property
+    def keeps_rest(self) -> bool:
+        """True when all that is not mapped is kept as properties."""
+        return REST in self.properties
+
+    @property
+    def named_properties(self) -> dict[str, FieldSpec | None]:
+        """The properties that are named, with their specs; one without a spec is a column, kept as the JSON it is."""
+        listed = self.properties if isinstance(self.properties, dict) else dict.fromkeys(self.properties)
+        return {name: spec for name, spec in listed.items() if name != REST}
 
     def personal_columns(self) -> frozenset[str]:
         """Columns that hold e-mail addresses or phone numbers."""
-        maps = [self.all_fields(), *(row_event.fields for row_event in self.events or ())]
+        maps = [self.fields, *(row_event.fields for row_event in self.events or ())]
         specs = [fields[name] for fields in maps for name in PERSONAL if name in fields]
         return frozenset(column for spec in specs for column in _columns_of(spec))
 
@@ -459,17 +467,28 @@ def _all_patterns(files: tuple[str, ...] | dict[str, tuple[str, ...]]) -> list[s
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a reader has to give: text columns, property columns as JSON, and whether all that is not mapped."""
+    """What a reader has to give: text columns, property columns as JSON, and whether all that is not mapped.
+
+    `left_out` names columns and paths that are not kept as properties; one that ends in "*" all that begin so. `objects` are
+    property columns that hold a JSON object, in some files as text.
+    """
 
     texts: tuple[str, ...]
     fragments: tuple[str, ...] = ()
     rest: bool = False
     left_out: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """All columns by name."""
         return tuple(dict.fromkeys((*self.texts, *self.fragments)))
+
+    def leaves_out(self, column: str) -> bool:
+        """True for a column that is not kept as a property."""
+        named = column in self.left_out or column.lower() in PERSONAL
+        lower = column.lower()
+        return named or any(path[-1] == "*" and lower.startswith(path[:-1].lower()) for path in self.left_out)
 
 
 def wanted(source: Source) -> Wanted:
@@ -483,17 +502,12 @@ def wanted(source: Source) -> Wanted:
         texts |= set(source.group.by)
     if source.whole:
         texts |= set(source.whole.by)
-    if source.format == "segment":
-        texts |= {"type", "event", "previousId"}
-    fragments = SEGMENT_PROPERTIES if source.format == "segment" else ()
-    if isinstance(source.properties, tuple):
-        fragments = (*fragments, *source.properties)
-    whole = source.format != "segment" and source.properties == "*"
-    personal = {*source.personal_columns(), *PERSONAL, *source.omit}
-    left_out = texts | personal if whole else personal
-    rest = whole or source.group is not None
+    fragments = tuple(name for name, spec in source.named_properties.items() if spec is None)
+    personal = {*source.personal_columns(), *PERSONAL}
+    left_out = personal.union(texts, fragments) if source.keeps_rest else personal
+    rest = source.keeps_rest or source.group is not None
     read = texts | set(source.schema_.columns)
-    return Wanted(tuple(sorted(read)), tuple(dict.fromkeys(fragments)), rest, tuple(sorted(left_out)))
+    return Wanted(tuple(sorted(read)), fragments, rest, (*sorted(left_out), *source.left_out))
 
 
 def _columns_of(spec: FieldSpec) -> Iterator[str]:
@@ -512,82 +526,6 @@ def _template_columns(template: str) -> list[str]:
         return [name for _, name, _, _ in string.Formatter().parse(template) if name]
     except ValueError as error:
         raise ValueError(f"template {template!r}: {error}; write {{column}}, and {{{{ for a brace") from error
-
-
-# ---------------------------------------------------------------- the Segment specification
-
-SEGMENT_PROPERTIES = ("properties", "traits")
-SEGMENT_EVENTS = {
-    "Product Viewed": "product_view",
-    "Product Added": "add_to_cart",
-    "Product Removed": "remove_from_cart",
-    "Cart Viewed": "cart_viewed",
-    "Checkout Started": "checkout_started",
-    "Payment Info Entered": "payment_entered",
-    "Order Completed": "order_placed",
-    "Order Refunded": "order_returned",
-    "Products Searched": "search",
-    "Signed Up": "signed_up",
-    "Signed In": "login",
-    "Coupon Applied": "coupon_applied",
-}
-SEGMENT_CALLS = {"page": "page_view", "screen": "page_view", "identify": "identify", "alias": "alias", "group": "group"}
-
-
-def _first(*columns: str) -> FieldSpec:
-    return FieldSpec.model_validate({"first": columns} if len(columns) > 1 else {"from": columns[0]})
-
-
-SEGMENT_FIELDS: dict[str, FieldSpec] = {
-    "event_id": _first("messageId"),
-    "event": _first("event"),
-    "occurred_at": _first("timestamp"),
-    "created_at": _first("originalTimestamp"),
-    "sent_at": _first("sentAt"),
-    "received_at": _first("receivedAt"),
-    "anonymous_id": _first("anonymousId"),
-    "device_id": _first("context.device.id"),
-    "user_id": _first("userId"),
-    "email": _first("traits.email", "properties.email", "context.traits.email"),
-    "phone": _first("traits.phone", "properties.phone", "context.traits.phone"),
-    "account_id": _first("groupId", "context.groupId"),
-    "url": _first("context.page.url", "properties.url"),
-    "path": _first("context.page.path", "properties.path"),
-    "title": _first("context.page.title", "properties.title"),
-    "referrer": _first("context.page.referrer", "properties.referrer"),
-    "utm_source": _first("context.campaign.source"),
-    "utm_medium": _first("context.campaign.medium"),
-    "utm_campaign": _first("context.campaign.name"),
-    "utm_term": _first("context.campaign.term"),
-    "utm_content": _first("context.campaign.content"),
-    "user_agent": _first("context.userAgent"),
-    "country": _first("context.location.country"),
-    "value": _first("properties.total", "properties.revenue", "properties.value"),
-    "currency": _first("properties.currency"),
-}
-
-
-def segment_event() -> pl.Expr:
-    """The event's name from a Segment call: pages are page_view, known tracks by name, other names in snake_case."""
-    return pl.struct("raw:type", "raw:event").map_batches(_segment_names, return_dtype=pl.String, is_elementwise=True)
-
-
-def _segment_names(calls: pl.Series) -> pl.Series:
-    """Names of calls, each distinct one worked out once."""
-    given = calls.struct.unnest()
-    kind = pl.col("raw:type").str.strip_chars().str.to_lowercase()
-    call = kind.replace_strict(SEGMENT_CALLS, default=None, return_dtype=pl.String)
-    track = pl.when(kind.is_null() | (kind == "track")).then(text_of("event").str.strip_chars()).otherwise(kind)
-    known = track.replace_strict(SEGMENT_EVENTS, default=None, return_dtype=pl.String)
-    names = given.unique().with_columns(name=pl.coalesce(call, known, snake_case(track)))
-    named = given.join(names, on=given.columns, how="left", nulls_equal=True, maintain_order="left")
-    return named["name"].alias(calls.name)
-
-
-def snake_case(name: pl.Expr) -> pl.Expr:
-    """A name in lower case with underscores: "Video Played" is video_played."""
-    words = name.str.replace_all(r"([a-z0-9])([A-Z])", "${1}_$2").str.to_lowercase()
-    return words.str.replace_all(r"[^\p{L}\p{N}]+", "_").str.strip_chars("_")
 
 
 # ---------------------------------------------------------------- from rows to fields
@@ -617,7 +555,7 @@ def mapped_rows(rows: pl.LazyFrame, *, source: Source, lookups: Lookups, zones: 
          `T:given` (there was text) and `T:day` (it was a bare date); `modified_at` likewise; properties; `whole` (the name of
          the whole it is part of), `line` (of line items all columns as JSON).
     """
-    shared = {**_row_fields(source), **source.all_fields()}
+    shared = {**_row_fields(source), **source.fields}
     if not is_plural(source):
         return _told(rows, 1, shared, source, lookups, zones)
     itself = {name: spec for name, spec in shared.items() if name != "event"}
@@ -706,14 +644,7 @@ def _has_name(source: Source) -> pl.Expr:
 def _text_field(name: str, spec: FieldSpec | None, source: Source, lookups: Lookups) -> pl.Expr:
     if source.group and name == "event_id":
         return pl.concat_str([text_of(column) for column in source.group.by], separator=":")
-    if source.format == "segment" and name == "event" and "event" not in source.fields and source.events is None:
-        return segment_event()
-    if spec is None:
-        return pl.lit(None, pl.String)
-    value = spec_text(spec, lookups)
-    if source.format == "segment" and name == "anonymous_id" and "anonymous_id" not in source.fields:
-        return pl.coalesce(value, pl.when(pl.col("raw:type") == "alias").then(text_of("previousId")))
-    return value
+    return pl.lit(None, pl.String) if spec is None else spec_text(spec, lookups)
 
 
 def _time_text(spec: FieldSpec | None, lookups: Lookups) -> pl.Expr:
@@ -773,36 +704,35 @@ def text_of(column: str) -> pl.Expr:
     return pl.when(text != "").then(text)
 
 
+def snake_case(name: pl.Expr) -> pl.Expr:
+    """A name in lower case with underscores: "Video Played" is video_played."""
+    words = name.str.replace_all(r"([a-z0-9])([A-Z])", "${1}_$2").str.to_lowercase()
+    return words.str.replace_all(r"[^\p{L}\p{N}]+", "_").str.strip_chars("_")
+
+
 # ---------------------------------------------------------------- properties
 
 
 def _properties(source: Source, lookups: Lookups) -> pl.Expr:
     """What is kept beside the fields, as the text of a JSON object; null when there is nothing."""
-    if source.format == "segment":
-        return _segment_properties(source, lookups).alias("properties")
-    if source.properties == "*":
-        return _object_or_null(pl.col("json:*")).alias("properties")
-    if isinstance(source.properties, dict):
-        return json_object(
-            {name: json_text(spec_text(spec, lookups)) for name, spec in source.properties.items()}
-        ).alias("properties")
-    return json_object({name: pl.col(f"json:{name}") for name in source.properties}).alias("properties")
+    named = json_object(
+        {
+            name: pl.col(f"json:{name}") if spec is None else json_text(spec_text(spec, lookups))
+            for name, spec in source.named_properties.items()
+        }
+    )
+    if source.keeps_rest:
+        rest = object_or_null(pl.col("json:*"))
+        named = json_joined(rest, named) if source.named_properties else rest
+    return named.alias("properties")
 
 
-def _segment_properties(source: Source, lookups: Lookups) -> pl.Expr:
-    previous = json_object({"previous_id": json_text(text_of("previousId"))})
-    sent = _object_or_null(pl.coalesce([_object_or_null(pl.col(f"json:{name}")) for name in SEGMENT_PROPERTIES]))
-    sent = pl.when(pl.col("raw:type") == "alias").then(previous).otherwise(sent)
-    more = source.properties
-    if isinstance(more, dict):
-        extra = json_object({name: json_text(spec_text(spec, lookups)) for name, spec in more.items()})
-    else:
-        extra = json_object({name: pl.col(f"json:{name}") for name in more if name not in ("*", *SEGMENT_PROPERTIES)})
-    both = pl.concat_str(sent.str.head(-1), pl.lit(","), extra.str.slice(1))
-    return pl.coalesce(both, sent, extra)
+def json_joined(one: pl.Expr, other: pl.Expr) -> pl.Expr:
+    """The text of a JSON object with the members of two, the first one's first; null where both are."""
+    return pl.coalesce(pl.concat_str(one.str.head(-1), pl.lit(","), other.str.slice(1)), one, other)
 
 
-def _object_or_null(text: pl.Expr) -> pl.Expr:
+def object_or_null(text: pl.Expr) -> pl.Expr:
     """The JSON object, null when it is empty or something else."""
     return pl.when(text.str.starts_with("{") & (text != "{}")).then(text)
 
@@ -820,8 +750,16 @@ def json_object(members: Mapping[str, pl.Expr]) -> pl.Expr:
 
 def json_text(value: pl.Expr) -> pl.Expr:
     """A value as JSON text, null for null."""
-    wrapped = pl.struct(value.alias("v")).struct.json_encode()
-    return pl.when(value.is_not_null()).then(wrapped.str.slice(5).str.head(-1))
+    return value.map_batches(_json_texts, return_dtype=pl.String, is_elementwise=True)
+
+
+def _json_texts(values: pl.Series) -> pl.Series:
+    """Values as JSON text; a column without any value is not worked on."""
+    if values.null_count() == values.len():
+        return values.cast(pl.String)
+    wrapped = pl.struct(pl.col("v")).struct.json_encode().str.slice(5).str.head(-1)
+    quoted = values.to_frame("v").select(pl.when(pl.col("v").is_not_null()).then(wrapped))
+    return quoted.to_series().alias(values.name)
 
 
 def completeness(value: datetime | date | None, *, time_zone: str) -> datetime | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.canonical import LONGEST, REASONS, state_key
+from transforms.canonical import LONGEST, REASONS, SUMMARY_FROM, state_key
 from transforms.contracts import KEY
 from transforms.hashing import digest_id, fast_key
 from transforms.mapping import Source, is_plural
@@ -116,9 +116,10 @@ def settle(rows: pl.DataFrame, held: pl.DataFrame, *, source: Source) -> Settlem
 
     In:  rows with keys; `held`: row_key, content, sort_at and tie of the loaded rows that share a key with them.
     Of the rows of one key the smallest (sort_at, content, tie) is loaded; rows of its content are duplicates, the others
-    are conflicts, or superseded versions of a record. Source: semantics.md §2, duplicates and records.
+    are conflicts, or superseded: versions of a record, rows of a summary. Source: semantics.md §2, duplicates and records.
     """
-    losing = "superseded" if source.record else "conflict"
+    is_superseded = pl.lit(source.record is not None) | (pl.col("sort_at") >= SUMMARY_FROM)
+    losing = pl.when(is_superseded).then(pl.lit("superseded")).otherwise(pl.lit("conflict"))
     good = rows.filter(pl.col("row_key").is_not_null())
     contested = pl.concat([good.filter(pl.col("row_key").is_duplicated())["row_key"], held["row_key"]]).unique()
     if contested.is_empty():
@@ -140,7 +141,7 @@ def settle(rows: pl.DataFrame, held: pl.DataFrame, *, source: Source) -> Settlem
         .then(pl.lit("loaded"))
         .when(pl.col("content") == pl.col("winner"))
         .then(pl.lit("duplicate"))
-        .otherwise(pl.lit(losing))
+        .otherwise(losing)
     )
     displaced = winners.filter(pl.col("winner_row").is_not_null() & pl.col("row_key").is_in(held["row_key"].implode()))
     return Settlement(

@@ -11,18 +11,24 @@ import polars as pl
 
 from pipelines.errors import UnreadableFile
 from pipelines.landing import LandedFile
-from pipelines.readers import delimited, lines, ndjson, parquet
+from pipelines.readers import delimited, lines, ndjson, objects, parquet
 from pipelines.readers.access_log import ACCESS_LOG
 from pipelines.readers.ga4 import GA4
 from pipelines.readers.hubspot import HUBSPOT
 from pipelines.readers.native import Feed, Native, feeds_of, kind_of_file
+from pipelines.readers.posthog import POSTHOG
+from pipelines.readers.segment import RUDDERSTACK, SEGMENT
+from pipelines.readers.segment_warehouse import SEGMENT_WAREHOUSE
 from pipelines.readers.snowplow import SNOWPLOW_EVENTS
 from pipelines.warehouse import Connection
 from transforms.mapping import Source, Wanted
 
 __all__ = ["NATIVE", "Feed", "Native", "UnreadableFile", "columns_of", "extract", "feeds", "files_of", "read"]
 
-NATIVE: Mapping[str, Native] = {native.name: native for native in (ACCESS_LOG, GA4, HUBSPOT, SNOWPLOW_EVENTS)}
+NATIVE: Mapping[str, Native] = {
+    native.name: native
+    for native in (SEGMENT, RUDDERSTACK, SEGMENT_WAREHOUSE, POSTHOG, GA4, SNOWPLOW_EVENTS, ACCESS_LOG, HUBSPOT)
+}
 
 
 def feeds(name: str, source: Source) -> list[Feed]:
@@ -52,9 +58,9 @@ def read(path: Path, source: Source, wanted: Wanted) -> Iterator[pl.DataFrame]:
 
 def extract(rows: pl.DataFrame, source: Source, wanted: Wanted, connection: Connection) -> pl.DataFrame:
     """The rows with all wanted columns, from many files at a time; lines that hold no JSON object become parse_error."""
-    if source.format in ("segment", "ndjson"):
-        return ndjson.extract(rows, wanted, connection)
-    return rows
+    is_nested = source.format == "ndjson"
+    given = ndjson.extract(rows, objects.outermost(wanted), connection) if is_nested else rows
+    return objects.looked_into(given, wanted, connection)
 
 
 def columns_of(path: Path, source: Source) -> list[str] | None:

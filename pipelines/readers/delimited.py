@@ -11,7 +11,7 @@ import polars as pl
 
 from pipelines.errors import UnreadableFile
 from pipelines.readers.text import LONGEST_ROW, blocks, lines_of
-from transforms.mapping import PERSONAL, Source, Wanted, json_object, json_text
+from transforms.mapping import Source, Wanted, json_object, json_text
 
 ENDS_INSIDE = "unexpected end of data"
 HEADER_ADVICE = {
@@ -59,7 +59,8 @@ def delimiter_of(source: Source) -> str:
 
 def refuse_header(header: list[str], wanted: Wanted, source: Source) -> None:
     """Raise UnreadableFile when a header cannot be that of the source. Columns without a name are nobody's."""
-    used = [name for name in header if name and (wanted.rest or name in wanted.columns)]
+    keeps_all = source.keeps_rest or source.group is not None
+    used = [name for name in header if name and (keeps_all or name in wanted.columns)]
     twice = sorted(name for name, times in Counter(used).items() if times > 1)
     if twice:
         places = [str(place) for place, name in enumerate(header, start=1) if name == twice[0]]
@@ -200,11 +201,7 @@ def _rows(records: pl.DataFrame, header: list[str], wanted: Wanted, seen: int) -
     fragments = [_fragment(columns.get(name, none)).alias(f"json:{name}") for name in wanted.fragments]
     rest = []
     if wanted.rest:
-        kept = {
-            name: column
-            for name, column in columns.items()
-            if name not in wanted.left_out and name.lower() not in PERSONAL
-        }
+        kept = {name: column for name, column in columns.items() if not wanted.leaves_out(name)}
         rest = [json_object({name: _fragment(column) for name, column in kept.items()}).alias("json:*")]
     row = pl.int_range(seen + 1, seen + 1 + pl.len(), dtype=pl.Int64)
     return judged.select(row.alias("row"), "text", "problem", *texts, *fragments, *rest)

@@ -1,6 +1,6 @@
 """Native formats: what a known product exports, as mappings that journey.yaml need not write."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import PurePath
@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from pipelines.errors import ConfigurationError
-from transforms.mapping import Bare, Source, Wanted
+from transforms.mapping import PERSONAL, REST, Bare, Source, Wanted
 
 ENDINGS = {
     ".parquet": "parquet",
@@ -24,9 +24,18 @@ ENDINGS = {
 COMPRESSED = (".gz", ".zst")
 MERGED = ("fields", "aliases", "lookups")
 OWN = {"format", "files", "tables"}
+AS_JSON = "json:"
 
 Mapped = Mapping[str, Any]
 Derive = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A computed column: the columns that it is made of, and how (where it pays, by what the rows at hand have)."""
+
+    columns: tuple[str, ...]
+    value: pl.Expr | Callable[[pl.DataFrame], pl.Expr]
 
 
 def unchanged(rows: pl.DataFrame) -> pl.DataFrame:
@@ -42,10 +51,12 @@ class Native:
     would say of tables that are not listed. `reads` lists the kinds of file, the first for endings that say nothing.
     A mapping may name computed columns, which begin with "@": `derived` says which columns each is made of, and `derive`
     adds them to the rows (`raw:@name`, text) once these are there. "*" in `derived` stands for the properties: `derive` then
-    gives `json:*`; "*" among the columns of a computed one says that it is made of all columns, which `json:*` then holds.
-    What a mapping looks up in a file that journey.yaml does not give is left out. `derive` may also set `problem` where it
-    is null. `marks` says by which columns a file of a table is recognised: any of several sets, each of which has to be
-    there whole. `version` is raised when a release reads the same rows otherwise, so that they are read again.
+    gives `json:*`; "*" among the columns of a computed one says that it is made of all columns, which `json:*` then holds. A
+    column written "json:name" is wanted as JSON, without personal keys. What a mapping looks up in a file that journey.yaml
+    does not give is left out. `derive` may also set `problem` where it is null. `objects` are columns that hold a JSON
+    object, in some files as text; `left_out` of a mapping may name what lies below them (properties.token). `marks` says by
+    which columns a file of a table is recognised: any of several sets, each of which has to be there whole. `version` is
+    raised when a release reads the same rows otherwise, so that they are read again.
     """
 
     name: str
@@ -56,6 +67,7 @@ class Native:
     derived: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     derive: Derive = unchanged
     marks: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    objects: tuple[str, ...] = ()
 
     def mapping(self, table: str) -> Mapped | None:
         """What journey.yaml would say of a table; None for one that the format does not have."""
@@ -89,13 +101,49 @@ class Feed:
         made = [name for name in (*wanted.texts, *wanted.fragments) if name.startswith("@")]
         needs = {column for name in [*made, *(["*"] if wanted.rest else [])] for column in derived.get(name, ())}
         rest = (wanted.rest and "*" not in derived) or "*" in needs
-        texts = {name for name in wanted.texts if not name.startswith("@")} | (needs - {"*"})
-        fragments = tuple(name for name in wanted.fragments if not name.startswith("@"))
-        return Wanted(tuple(sorted(texts)), fragments, rest, wanted.left_out)
+        texts = {name for name in (*wanted.texts, *needs) if not name.startswith(("@", AS_JSON)) and name != "*"}
+        given = [name for name in wanted.fragments if not name.startswith("@")]
+        given += sorted(name.removeprefix(AS_JSON) for name in needs if name.startswith(AS_JSON))
+        personal = sorted({*self.source.personal_columns(), *PERSONAL})
+        makes_rest = "*" in derived and not rest
+        is_nested = self.kind_of_file == "ndjson"
+        objects = [
+            name
+            for name in self.native.objects
+            if name in given or (not is_nested and _names_member([*texts, *given], name))
+        ]
+        return Wanted(
+            texts=tuple(sorted(texts)),
+            fragments=tuple(dict.fromkeys([*given, *objects])),
+            rest=rest,
+            left_out=(*personal, *self.source.left_out) if makes_rest else wanted.left_out,
+            objects=tuple(objects),
+        )
 
     def completed(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows with their computed columns."""
         return rows if self.native is None else self.native.derive(rows)
+
+
+def _names_member(paths: Iterable[str], column: str) -> bool:
+    return any(path.startswith(f"{column}.") for path in paths)
+
+
+def computing(columns: Mapping[str, Computed]) -> Derive:
+    """A `derive` that adds those of the computed columns (and `json:*` for "*") whose own columns are all there."""
+
+    def derive(rows: pl.DataFrame) -> pl.DataFrame:
+        there = set(rows.columns)
+        made = {
+            "json:*" if name == "*" else f"raw:{name}": computed.value(rows)
+            if callable(computed.value)
+            else computed.value
+            for name, computed in columns.items()
+            if {name if name.startswith(AS_JSON) else f"raw:{name}" for name in computed.columns} <= there
+        }
+        return rows.with_columns(**made)
+
+    return derive
 
 
 def feeds_of(name: str, source: Source, natives: Mapping[str, Native]) -> list[Feed]:
@@ -116,8 +164,8 @@ def feeds_of(name: str, source: Source, natives: Mapping[str, Native]) -> list[F
 
 def kind_of_file(path: PurePath, feed_kinds: tuple[str, ...]) -> str:
     """How a file is read among the kinds that a format reads, by its ending; the first where that says nothing."""
-    endings = [ending.lower() for ending in path.suffixes if ending.lower() not in COMPRESSED]
-    told = ENDINGS.get(endings[-1]) if endings else None
+    endings = [ending.lower() for ending in reversed(path.suffixes)]
+    told = next((ENDINGS[ending] for ending in endings if ending in ENDINGS), None)
     return told if told in feed_kinds else feed_kinds[0]
 
 
@@ -158,8 +206,9 @@ def _resolved(name: str, source: Source, native: Native, table: str, kind: str) 
     merged = {**own, **said, **table_said}
     for key in MERGED:
         merged[key] = {**own.get(key, {}), **said.get(key, {}), **table_said.get(key, {})}
+    parts = (own, said, table_said)
+    merged["left_out"] = tuple(dict.fromkeys(name for part in parts for name in part.get("left_out", ())))
     merged["properties"] = _together(own.get("properties", ()), said, table_said)
-    merged["omit"] = (*own.get("omit", ()), *said.get("omit", ()))
     merged["pii"] = {**said.get("pii", {}), **own.get("pii", {})}
     if kind not in ("csv", "tsv", "parquet"):
         merged.pop("aliases", None)
@@ -190,9 +239,11 @@ def _without_absent(said: Any, lookups: set[str]) -> Any:
 def _together(own: Any, *said: Mapped) -> Any:
     """The properties of the format with those that journey.yaml adds."""
     given = [part["properties"] for part in said if part.get("properties")]
-    if own == "*" or "*" in given:
-        return "*"
     together: dict[str, Any] = {}
     for part in (own, *given):
         together |= dict(part) if isinstance(part, Mapping) else {column: column for column in part}
-    return together
+    if REST not in together:
+        return together
+    if len(together) == 1:
+        return REST
+    return together if any(isinstance(part, Mapping) for part in given) else tuple(together)

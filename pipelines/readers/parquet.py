@@ -16,8 +16,9 @@ from pipelines.errors import UnreadableFile
 from pipelines.readers.arrow import PROBLEM, frames
 from pipelines.readers.delimited import renamed
 from pipelines.readers.text import BLOCK_BYTES, opened
-from transforms.mapping import PERSONAL, Source, Wanted, json_object
+from transforms.mapping import Source, Wanted, json_object
 
+MAGIC = b"PAR1"
 PART_ROWS = 100_000
 EXACT_WHOLE = 2**53
 ROWS_FREE = 1_000_000
@@ -73,7 +74,7 @@ def _file(path: Path) -> Iterator[pq.ParquetFile]:
     try:
         with ExitStack() as stack:
             source = str(path)
-            if path.suffix.lower() in (".gz", ".zst"):
+            if path.suffix.lower() in (".gz", ".zst") and not _is_bare(path):
                 source = stack.enter_context(TemporaryFile())
                 shutil.copyfileobj(stack.enter_context(opened(path)), source, BLOCK_BYTES)
             metadata = stack.enter_context(pq.ParquetFile(source)).metadata
@@ -103,13 +104,17 @@ def _refuse_bomb(metadata: pq.FileMetaData, size: int) -> None:
         )
 
 
+def _is_bare(path: Path) -> bool:
+    """True for a file that is Parquet as it stands: some name it after the compression inside (events.parquet.zst)."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
 def _rows(frame: pl.DataFrame, wanted: Wanted, seen: int) -> pl.DataFrame:
     columns = [_text(frame, name).alias(f"raw:{name}") for name in wanted.texts]
     columns += [_json(frame, name).alias(f"json:{name}") for name in wanted.fragments]
     if wanted.rest:
-        rest = [
-            name for name in frame.columns if name not in (*wanted.left_out, PROBLEM) and name.lower() not in PERSONAL
-        ]
+        rest = [name for name in frame.columns if name != PROBLEM and not wanted.leaves_out(name)]
         columns.append(json_object({name: _json(frame, name) for name in rest}).alias("json:*"))
     return frame.select(
         pl.int_range(seen + 1, seen + 1 + pl.len(), dtype=pl.Int64).alias("row"),

@@ -77,7 +77,7 @@ MAPPING: dict[str, Any] = {
         "currency": "@currency",
     },
     "properties": "*",
-    "omit": (*(name for name in COLUMNS if name not in SELF_DESCRIBING), *LOADED),
+    "left_out": (*(name for name in COLUMNS if name not in SELF_DESCRIBING), *LOADED),
 }
 READ = (
     "event", "event_name", "true_tstamp", "derived_tstamp", "dvce_created_tstamp", "dvce_sent_tstamp", "domain_userid",

@@ -405,64 +405,6 @@ def test_equal_rows_without_ids_are_one_event_or_are_kept(tmp_path, choice, expe
     assert outcomes == {**expected, "blank": 1}
 
 
-# ---------------------------------------------------------------- Segment
-
-
-def call(**said):
-    return json.dumps({"messageId": "m1", "anonymousId": "v1", "timestamp": "2026-01-31T09:00:00Z", **said}) + "\n"
-
-
-@pytest.mark.parametrize(
-    ("said", "expected"),
-    [
-        ({"type": "page"}, "page_view"),
-        ({"type": "track", "event": "Product Added"}, "add_to_cart"),
-        ({"type": "track", "event": "Video Played"}, "video_played"),
-        ({"type": "identify"}, "identify"),
-    ],
-)
-def test_a_segment_call_gets_the_houses_event_name(tmp_path, said, expected):
-    place = Workspace(tmp_path, web={"format": "segment", "files": "*.ndjson"}).put("a.ndjson", call(**said))
-
-    place.load()
-
-    assert place.rows("SELECT event FROM raw.web_events") == [(expected,)]
-
-
-def test_no_personal_value_of_a_segment_call_reaches_the_raw_tables(tmp_path):
-    place = Workspace(tmp_path, web={"format": "segment", "files": "*.ndjson"})
-    place.put(
-        "a.ndjson",
-        call(
-            type="identify", userId="u1", traits={"email": "Ann@Example.com", "phone": "+49 151 2345678", "plan": "pro"}
-        ),
-    )
-
-    place.load()
-
-    stored = place.rows("SELECT email, phone, properties, user_id FROM raw.web_events")[0]
-    assert [len(value) for value in stored[:2]] == [64, 64]
-    assert stored[2:] == ('{"plan":"pro"}', "u1")
-
-
-def test_an_order_of_a_segment_call_has_a_value_and_an_alias_its_previous_id(tmp_path):
-    place = Workspace(tmp_path, web={"format": "segment", "files": "*.ndjson"})
-    order = call(type="track", event="Order Completed", properties={"total": 12.5, "currency": "EUR", "order_id": "o1"})
-    alias = json.dumps(
-        {"messageId": "m2", "type": "alias", "previousId": "old", "userId": "new", "timestamp": "2026-01-31T09:00:00Z"}
-    )
-    place.put("a.ndjson", order + alias)
-
-    place.load()
-
-    assert place.rows(
-        "SELECT event, value_minor, currency, anonymous_id, properties FROM raw.web_events ORDER BY event_id"
-    ) == [
-        ("order_placed", 1250, "EUR", "v1", '{"total":12.5,"currency":"EUR","order_id":"o1"}'),
-        ("alias", None, None, "old", '{"previous_id":"old"}'),
-    ]
-
-
 # ---------------------------------------------------------------- laws
 
 calls = st.builds(

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from pipelines.errors import ConfigurationError
-from pipelines.readers.native import Native, feeds_of, kind_of_file
+from pipelines.readers.native import Computed, Native, computing, feeds_of, kind_of_file
 from transforms.mapping import Source, wanted
 
 DESK = Native(
@@ -66,6 +66,52 @@ def test_computed_columns_ask_a_reader_for_the_columns_they_are_made_of():
     assert needed.texts == ("id", "kind", "opened", "status")
 
 
+CALLS = Native(
+    name="segment",
+    version=1,
+    reads=("ndjson", "csv"),
+    mappings={"": {"fields": {"event": "@event", "email": "sent.mail"}, "properties": "*", "left_out": ["sent.token"]}},
+    derived={"@event": ("kind",), "*": ("kind", "json:sent", "json:sent.more")},
+    derive=computing(
+        {
+            "@event": Computed(("kind",), pl.col("raw:kind").str.to_lowercase()),
+            "*": Computed(("kind", "json:sent"), pl.col("json:sent")),
+        }
+    ),
+    objects=("sent", "sent.more", "kind"),
+)
+
+
+def calls(**said):
+    source = Source.model_validate({"format": "segment", "files": "*", **said})
+    return feeds_of("web", source, {"segment": CALLS})
+
+
+def test_properties_that_are_computed_ask_for_the_objects_they_are_made_of():
+    nested, table = (feed.wanted(wanted(feed.source)) for feed in calls())
+
+    assert nested.texts == table.texts == ("kind", "sent.mail")
+    assert nested.fragments == table.fragments == ("sent", "sent.more")
+    assert nested.objects == ("sent", "sent.more")
+    assert nested.rest is False
+    assert {"sent.mail", "sent.token"} <= set(nested.left_out)
+
+
+def test_a_business_adds_to_what_is_kept_and_to_what_is_not():
+    nested, _ = calls(properties=["shelf"], left_out=["sent.note"])
+
+    assert nested.source.properties == ("*", "shelf")
+    assert nested.source.left_out == ("sent.token", "sent.note")
+
+
+def test_a_computed_column_whose_own_columns_are_not_there_is_not_made():
+    nested, _ = calls(fields={"event": {"value": "seen"}})
+
+    rows = nested.completed(pl.DataFrame({"json:sent": ["{}"]}))
+
+    assert rows.columns == ["json:sent"]
+
+
 def test_computed_columns_are_added_to_the_rows():
     tickets = feeds(files={"tickets": "t.csv"})[0]
 
@@ -85,13 +131,13 @@ def test_properties_that_a_format_only_changes_are_given_by_the_reader():
 
 
 def test_what_a_format_hides_a_business_cannot_show_and_what_it_leaves_out_stays_out():
-    own = {"fields": {"event": {"value": "x"}}, "properties": "*", "omit": ["ip"], "pii": {"user_id": "hmac"}}
-    said = {"format": "snowplow", "files": "x", "omit": ["note"], "pii": {"user_id": "keep", "email": "drop"}}
+    own = {"fields": {"event": {"value": "x"}}, "properties": "*", "left_out": ["ip"], "pii": {"user_id": "hmac"}}
+    said = {"format": "snowplow", "files": "x", "left_out": ["note"], "pii": {"user_id": "keep", "email": "drop"}}
     log = Native("snowplow", 1, ("csv",), {"": own})
 
     source = feeds_of("web", Source.model_validate(said), {"snowplow": log})[0].source
 
-    assert source.omit == ("ip", "note")
+    assert source.left_out == ("ip", "note")
     assert (source.pii.user_id, source.pii.email) == ("hmac", "drop")
 
 
@@ -124,6 +170,8 @@ def test_what_a_format_does_not_know_is_refused_with_what_it_has(said, problem):
         ("a.parquet", "parquet"),
         ("a.b/c.json.gz", "ndjson"),
         ("x.JSONL.ZST", "ndjson"),
+        ("events.parquet.lz4", "parquet"),
+        ("events.jsonl.2026-01-31", "ndjson"),
         ("x.csv", "ndjson"),
         ("x", "ndjson"),
     ],

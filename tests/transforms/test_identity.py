@@ -207,6 +207,19 @@ def test_a_merge_event_ties_the_record_to_the_one_it_went_into():
     assert kinds(web) == {("merge", "c1", "c2")}
 
 
+def test_an_alias_of_two_users_makes_them_one():
+    alias = {
+        "minute": 1,
+        "event": "alias",
+        "user_id": "u1",
+        "anonymous_id": "a1",
+        "properties": '{"merged_into": "u2"}',
+    }
+
+    assert kinds(events(alias)) == {("alias", "a1", "u1"), ("merge", "u1", "u2")}
+    assert people(resolved(events(alias, {"minute": 2, "user_id": "u2"}))) == {frozenset({"a1", "u1", "u2"})}
+
+
 def test_a_record_can_say_what_it_was_merged_into():
     crm = records({"object": "contact", "crm_contact_id": "c1", "email": "m1", "properties": '{"merged_into": "c2"}'})
 

@@ -201,11 +201,27 @@ def test_a_header_lacks_the_mapped_columns_that_it_does_not_have():
     assert lacking(["a", "d"], web) == ["b", "f"]
 
 
-def test_columns_may_be_left_out_of_all_that_is_not_mapped():
-    web = source(fields={"event": "a"}, properties="*", omit=["b", "c"])
+def test_the_rest_can_be_kept_with_more_beside_it_and_less_of_it():
+    listed = source(
+        properties=["*", "f.g"], left_out=["secret_*", "note"], fields={"event": {"value": "x"}, "user_id": "u"}
+    )
+    named = source(properties={"*": "*", "plan": "f.plan"})
 
-    assert wanted(web).rest
-    assert wanted(web).left_out == ("a", "b", "c", "email", "phone")
+    assert (wanted(listed).rest, wanted(listed).fragments, wanted(named).texts) == (True, ("f.g",), ("f.plan",))
+    assert [name for name in ("u", "f.g", "note", "SECRET_KEY", "Email", "plan") if wanted(listed).leaves_out(name)] == [
+        "u", "f.g", "note", "SECRET_KEY", "Email",
+    ]  # fmt: skip
+
+
+def test_what_is_kept_beside_the_rest_follows_it():
+    listed = source(properties=["*", "b"])
+    frame = rows(a=["1", "1", "1"]).with_columns(
+        pl.Series("json:*", ['{"a":1}', None, "{}"]), pl.Series("json:b", ["2", "2", None])
+    )
+
+    told = mapped_rows(frame, source=listed, lookups={}, zones=UTC).collect()
+
+    assert told["properties"].to_list() == ['{"a":1,"b":2}', '{"b":2}', None]
 
 
 def test_a_json_object_holds_the_members_that_are_not_null():
@@ -241,7 +257,7 @@ def test_names_become_snake_case():
         ),
         ({"fields": {"event": {"value": "x"}, "occurred_at": {"from": "a", "time_zone": "Mars"}}}, "unknown time zone"),
         ({"properties": ["Email"]}, "would keep 'Email' in clear"),
-        ({"omit": ["a"]}, "`omit` goes with properties"),
+        ({"left_out": ["a"]}, "`left_out` goes with properties"),
         ({"group": {"by": "basket", "sum": ["title"]}}, "only value or value_minor"),
         (
             {"history": {"object": "deal", "id": "i"}, "record": {"object": "deal", "id": "i"}},

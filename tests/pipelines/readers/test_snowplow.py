@@ -465,7 +465,7 @@ def test_a_table_in_capitals_with_json_as_text_is_read_too(pipeline):
 
 def test_other_columns_of_a_table_are_properties_unless_the_journey_leaves_them_out(tmp_path):
     (tmp_path / "landing" / "good").mkdir(parents=True)
-    pipeline = Workspace(tmp_path, web={**SOURCE, "omit": ["hidden", "contexts_com_acme_person_1"]})
+    pipeline = Workspace(tmp_path, web={**SOURCE, "left_out": ["hidden", "contexts_com_acme_person_1"]})
     event = {**SDK_EVENT, "cohort": "b", "hidden": "x", "contexts_com_acme_person_1": [{"name": "Ann"}]}
 
     pipeline.put("good/x.jsonl", sdk_json(event)).load()
