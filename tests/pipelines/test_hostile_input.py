@@ -484,7 +484,7 @@ PLAIN = parquet(2)
         (parquet_of(pa.table([["1"], ["2"], ["b"]], names=["id", "id", "event"])), "the column 'id' is there twice"),
         (
             parquet_of(pa.table({"id": pa.DictionaryArray.from_arrays(pa.array([0] * 5_000_000, pa.int8()), ["1"])})),
-            "it tells of 5,000,000 values in",
+            "it tells of 5,000,000 rows in",
         ),
     ],
     ids=["half", "no-end", "end", "footer", "empty", "magic", "text", "gz", "no-columns", "twice", "bomb"],
