@@ -106,9 +106,12 @@ def derive(rows: pl.DataFrame) -> pl.DataFrame:
     """The computed columns and the properties of rows of the export."""
     parameters, misshapen = parameters_of(rows["raw:event_params"])
     users, users_misshapen = parameters_of(rows["raw:user_properties"])
-    wrong = pl.col("problem").is_null() & pl.lit(misshapen | users_misshapen)
+    wrong = [
+        pl.when(pl.lit(misshapen)).then(pl.lit("type_conflict:event_params")),
+        pl.when(pl.lit(users_misshapen)).then(pl.lit("type_conflict:user_properties")),
+    ]
     given = rows.with_columns(
-        problem=pl.when(wrong).then(pl.lit("type_conflict")).otherwise("problem"),
+        problem=pl.coalesce("problem", *wrong),
         **{f"param:{name}": parameters.first(name, rows.height) for name in NAMED},
     )
     valued = given.with_columns(_money())

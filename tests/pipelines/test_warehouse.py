@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.errors import ConfigurationError, DataError
 from pipelines.publish import publish_site, publish_warehouse, stage_site
-from pipelines.warehouse import Warehouse, open_published, query_rows
+from pipelines.warehouse import Warehouse, insert, open_published, query_rows
 from transforms.contracts import CORE_CUSTOMER_SEGMENTS, RAW_QUARANTINE, TABLES, ContractError
 
 
@@ -19,7 +19,9 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 
 def members(*customers: str) -> pl.DataFrame:
-    return pl.DataFrame({"segment": ["buyers"] * len(customers), "customer_id": list(customers)})
+    return pl.DataFrame(
+        {"segment": ["buyers"] * len(customers), "customer_id": list(customers)}, schema=CORE_CUSTOMER_SEGMENTS.schema
+    )
 
 
 def test_every_contract_is_a_table_with_its_types_and_comments(warehouse: Warehouse) -> None:
@@ -27,6 +29,17 @@ def test_every_contract_is_a_table_with_its_types_and_comments(warehouse: Wareho
         assert dict(warehouse.read(table.name).schema) == table.schema, table.name
     silent = "SELECT table_name FROM duckdb_columns() WHERE NOT internal AND comment IS NULL AND schema_name <> 'main'"
     assert warehouse.query(silent).is_empty()
+
+
+def test_an_insert_of_no_rows_hides_none_of_those_that_follow(warehouse: Warehouse) -> None:
+    many = members(*(str(number) for number in range(130_000)))
+
+    with warehouse.opened():
+        with warehouse.writing() as connection:
+            for rows in (members(), many, members("ann")):
+                insert(connection, CORE_CUSTOMER_SEGMENTS, rows)
+
+        assert warehouse.read(CORE_CUSTOMER_SEGMENTS.name).height == 130_001
 
 
 def test_a_frame_that_breaks_its_contract_is_refused_and_nothing_changes(warehouse: Warehouse) -> None:

@@ -302,7 +302,7 @@ def test_every_row_has_its_outcome(place):
     ]  # fmt: skip
     assert place.rows("SELECT row, reason, field FROM raw.quarantine ORDER BY row") == [
         (4, "missing_identity", None), (5, "type_conflict", "whole"), (6, "missing_time", "occurred_at"),
-        (7, "type_conflict", None), (8, "type_conflict", None),
+        (7, "type_conflict", "event_params"), (8, "type_conflict", "event_params"),
     ]  # fmt: skip
 
 
