@@ -130,6 +130,7 @@ class Sessions(Entry):
             "email_sent", "email_delivered", "email_bounced", "email_opened", "sms_sent", "push_sent", "letter_sent", "ad_impression",
             "contact_created", "lead_created", "lead_qualified", "lead_converted", "lifecycle_stage_entered",
             "deal_created", "deal_stage_entered", "deal_won", "deal_lost", "deal_closed",
+            "lead_stage_entered", "lead_property_changed", "campaign_joined", "ticket_escalated",
             "contact_property_changed", "deal_property_changed", "ticket_property_changed", "ticket_stage_entered",
             "ticket_assigned", "ticket_replied", "ticket_resolved", "ticket_closed", "survey_sent",
             "subscription_renewed", "subscription_expiring", "subscription_expired", "customer_churned",

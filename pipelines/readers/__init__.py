@@ -17,6 +17,7 @@ from pipelines.readers.ga4 import GA4
 from pipelines.readers.hubspot import HUBSPOT
 from pipelines.readers.native import Feed, Native, feeds_of, kind_of_file
 from pipelines.readers.posthog import POSTHOG
+from pipelines.readers.salesforce import SALESFORCE
 from pipelines.readers.segment import RUDDERSTACK, SEGMENT
 from pipelines.readers.segment_warehouse import SEGMENT_WAREHOUSE
 from pipelines.readers.snowplow import SNOWPLOW_EVENTS
@@ -27,7 +28,7 @@ __all__ = ["NATIVE", "Feed", "Native", "UnreadableFile", "columns_of", "extract"
 
 NATIVE: Mapping[str, Native] = {
     native.name: native
-    for native in (SEGMENT, RUDDERSTACK, SEGMENT_WAREHOUSE, POSTHOG, GA4, SNOWPLOW_EVENTS, ACCESS_LOG, HUBSPOT)
+    for native in (SEGMENT, RUDDERSTACK, SEGMENT_WAREHOUSE, POSTHOG, GA4, SNOWPLOW_EVENTS, ACCESS_LOG, HUBSPOT, SALESFORCE)
 }
 
 

@@ -20,7 +20,8 @@ def judged(rules=None, **fields):
     """One mapped event with these fields, made canonical; the rest is an ordinary page view."""
     said = {"event": "page_view", "anonymous_id": "v1", "occurred_at": at("09:00"), **fields}
     row = {
-        "file": 0, "row": 1, "text": "raw", "problem": None, "landed_at": NOON, "variant": 1, "line": None, "whole": None, "properties": None,
+        "file": 0, "row": 1, "text": "raw", "problem": None, "landed_at": NOON, "variant": 1, "line": None, "whole": None, "planned": 0,
+        "properties": None,
         **dict.fromkeys(TEXT_FIELDS),
     }  # fmt: skip
     for name in (*TIME_FIELDS, "modified_at"):
