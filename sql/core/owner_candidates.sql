@@ -31,9 +31,9 @@ WITH merged AS (
         losers.record_id
     FROM raw.crm_records AS losers
     INNER JOIN raw.crm_records AS winners
-        ON winners.source = losers.source
-        AND winners.object = losers.object
-        AND winners.record_id = losers.properties ->> '$.merged_into'
+        ON losers.source = winners.source
+        AND losers.object = winners.object
+        AND losers.properties ->> '$.merged_into' = winners.record_id
     WHERE contains(losers.properties, '"merged_into"')
 ),
 
