@@ -30,6 +30,7 @@ JUNK = ("null", "undefined", "none", "nan", "n/a", "anonymous", "unknown", "gues
 JUNK_SHAPES = r"^(?:[0-]*0[0-]*|\{.*\}|\$\{.*\}|%.+%|<.*>)$"
 REPEATED = 8
 SALESFORCE_ID = r"^(?:001|003|006|00Q|500)[A-Za-z0-9]{12}$"
+HAS_LETTER = "^.{3}.*[A-Za-z]"
 SALESFORCE_FIELDS = ("crm_contact_id", "crm_lead_id", "account_id", "record_id")
 SALESFORCE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
@@ -202,7 +203,7 @@ def _normalised(text: pl.Expr, *, name: str, rules: Rules) -> pl.Expr:
     if name in rules.hidden:
         value = per_distinct(value, lambda text: keyed(text, rules.hmac_key))
     if name in SALESFORCE_FIELDS:
-        short = pl.when(value.str.contains(SALESFORCE_ID)).then(value)
+        short = pl.when(value.str.contains(SALESFORCE_ID) & value.str.contains(HAS_LETTER)).then(value)
         value = pl.coalesce(per_distinct(short, salesforce_id), value)
     return value
 

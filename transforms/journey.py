@@ -133,7 +133,7 @@ class Sessions(Entry):
             "lead_stage_entered", "lead_property_changed", "campaign_joined", "ticket_escalated",
             "contact_property_changed", "deal_property_changed", "ticket_property_changed", "ticket_stage_entered",
             "ticket_assigned", "ticket_replied", "ticket_resolved", "ticket_closed", "survey_sent",
-            "subscription_renewed", "subscription_expiring", "subscription_expired", "customer_churned",
+            "subscription_renewed", "subscription_expiring", "subscription_expired", "customer_churned", "trial_ended",
             "session_start", "first_visit", "first_open",
             "asset_request", "http_redirect", "http_request", "order_item",
             "page_left", "profile_updated", "feature_flag_called", "web_vitals",

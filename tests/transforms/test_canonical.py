@@ -304,3 +304,8 @@ def test_the_newest_version_of_a_record_comes_first():
     older, newer = (judged(rules, record_id="1", modified_at=at(clock))["sort_at"] for clock in ("08:00", "09:00"))
 
     assert newer < older < judged(rules, record_id="1")["sort_at"]
+
+
+def test_a_number_of_15_digits_is_no_salesforce_id():
+    assert judged(record_id="500123456789012", object="order")["record_id"] == "500123456789012"
+    assert judged(record_id="5005g00000CasAA", object="ticket")["record_id"] == "5005g00000CasAAAAZ"
