@@ -57,7 +57,13 @@ class Desk:
         """The canonical rows and the summary of each row, with the text of the rows that cannot be used."""
         complete = self.feed.completed(readers.extract(rows, self.source, self.needed, connection))
         complete = held_to_schema(complete, self.source, connection)
-        mapped = mapped_rows(complete.lazy(), source=self.source, lookups=self.lookups, zones=self.zones)
+        mapped = mapped_rows(
+            complete.lazy(),
+            source=self.source,
+            lookups=self.lookups,
+            zones=self.zones,
+            complete_to=self.rules.complete_to,
+        )
         canonical = canonical_rows(mapped, rules=self.rules).collect(engine="in-memory")
         summary = row_summary(canonical, source=self.source)
         return Judged(

@@ -132,7 +132,8 @@ def customer(name: str, **columns: Any) -> Row:
 
 
 def fill(connection: Connection) -> None:
-    """A small, sound warehouse: Ann buys on her second visit, Bob looks around."""
+    """A small, sound warehouse: Ann buys on her second visit, Bob looks around, and both visits were paid for."""
+    put(connection, "raw.ad_spend", spent(0, "Brand", 500))
     for name, value in (("time_zone", "Europe/Berlin"), ("currency", "EUR")):
         put(connection, "ops.settings", {"name": name, "value": value})
     put(
@@ -854,3 +855,57 @@ def test_a_step_that_grows_is_found(connection):
     )
 
     assert check(connection, "mart/funnel_steps/units_never_grow") == [("buy", 2, 5, 4)]
+
+
+# ---------------------------------------------------------------- money spent
+
+
+def spent(number: float, campaign: str, cost: int, currency: str = "EUR", *, properties: str | None = None) -> Row:
+    return {
+        "source": "ads", "event_id": f"{number}{campaign}{cost}", "occurred_at": day(number), "utm_source": "google", "utm_medium": "cpc",
+        "utm_campaign": campaign, "value_minor": cost, "currency": currency, "properties": properties,
+    }  # fmt: skip
+
+
+def test_money_spent_adds_up_by_day_campaign_and_currency(connection):
+    put(
+        connection,
+        "raw.ad_spend",
+        spent(0, "Brand", 500, properties='{"impressions":"1000","clicks":"10","conversions":"1.50"}'),
+        spent(0, "Brand", 700, properties='{"impressions":"200","clicks":"5"}'),
+        spent(0, "Brand", 900, "USD"),
+        spent(1, "Brand", 100),
+    )
+
+    found = rows(
+        connection, "SELECT day, campaign, currency, cost_minor, impressions, clicks, conversions FROM mart.ad_spend"
+    )
+
+    assert found == [
+        (date(2026, 1, 1), "Brand", "EUR", 1200, 1200, 15, 1.5),
+        (date(2026, 1, 1), "Brand", "USD", 900, None, None, None),
+        (date(2026, 1, 2), "Brand", "EUR", 100, None, None, None),
+    ]
+
+
+def test_the_day_of_money_spent_is_that_of_the_report_time_zone(connection):
+    put(connection, "ops.settings", {"name": "time_zone", "value": "Europe/Berlin"})
+    put(connection, "raw.ad_spend", {**spent(0, "Brand", 500), "occurred_at": datetime(2026, 1, 1, 23, tzinfo=UTC)})
+
+    assert rows(connection, "SELECT day FROM mart.ad_spend") == [(date(2026, 1, 2),)]
+
+
+def test_the_cost_of_a_conversion_joins_campaigns_whatever_their_case(connection):
+    put(connection, "raw.ad_spend", spent(0, "Brand", 500), spent(1, "Brand", 700), spent(1, "Idle", 50))
+    credit = {
+        "customer_id": "c",
+        "model": "last_non_direct",
+        "touch_number": 1,
+        "utm_campaign": "brand",
+        "credit_ppm": 1_000_000,
+    }
+    put(connection, "mart.attribution", *({**credit, "conversion_event_id": str(number)} for number in range(3)))
+
+    found = rows(connection, (ROOT / "sql" / "examples" / "16_cost_per_conversion.sql").read_text())
+
+    assert found == [("brand", "EUR", 1200, None, 3.0, 400), ("idle", "EUR", 50, None, 0.0, None)]

@@ -4,7 +4,7 @@ import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from itertools import groupby
 from typing import Literal
@@ -15,22 +15,22 @@ import polars as pl
 
 from transforms.agents import agent_columns
 from transforms.channel_rules import RULES
-from transforms.contracts import IDENTIFIERS, KEY, TIME
+from transforms.contracts import IDENTIFIERS, KEY
 from transforms.distinct import expr_per_distinct, per_distinct
 from transforms.hashing import SEPARATOR, fast_key
-from transforms.mapping import DATED, TIME_FIELDS
+from transforms.mapping import DATED, TIME_FIELDS, latest_instant
 
 REASONS = (
     "encoding", "too_large", "parse_error", "wrong_columns", "missing_time", "bad_time", "future_time", "missing_identity",
     "type_conflict",
 )  # fmt: skip
 CLOCK_SOURCES = ("corrected", "declared", "created_at", "received_at")
-GRACE = timedelta(hours=24)
 
 JUNK = ("null", "undefined", "none", "nan", "n/a", "anonymous", "unknown", "guest", "[object object]", "-1")
 JUNK_SHAPES = r"^(?:[0-]*0[0-]*|\{.*\}|\$\{.*\}|%.+%|<.*>)$"
 REPEATED = 8
 SALESFORCE_ID = r"^(?:001|003|006|00Q|500)[A-Za-z0-9]{12}$"
+HAS_LETTER = "^.{3}.*[A-Za-z]"
 SALESFORCE_FIELDS = ("crm_contact_id", "crm_lead_id", "account_id", "record_id")
 SALESFORCE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
@@ -203,7 +203,7 @@ def _normalised(text: pl.Expr, *, name: str, rules: Rules) -> pl.Expr:
     if name in rules.hidden:
         value = per_distinct(value, lambda text: keyed(text, rules.hmac_key))
     if name in SALESFORCE_FIELDS:
-        short = pl.when(value.str.contains(SALESFORCE_ID)).then(value)
+        short = pl.when(value.str.contains(SALESFORCE_ID) & value.str.contains(HAS_LETTER)).then(value)
         value = pl.coalesce(per_distinct(short, salesforce_id), value)
     return value
 
@@ -417,8 +417,7 @@ def _verdict(rules: Rules) -> list[pl.Expr]:
         pl.when(pl.col(f"{name}:given") & pl.col(_read(name)).is_null()).then(pl.lit(name)) for name in DATED
     )
     untimed = is_event & ~pl.any_horizontal(f"{name}:given" for name in TIME_FIELDS if name != "sent_at")
-    latest = pl.lit(rules.complete_to, TIME) if rules.complete_to else pl.col("landed_at") + GRACE
-    future = is_event & pl.col("received_at").is_null() & (pl.col("occurred_at") > latest)
+    future = is_event & pl.col("received_at").is_null() & (pl.col("occurred_at") > latest_instant(rules.complete_to))
     conflict = _conflict(rules, is_event)
     problem = pl.col("problem")
     early = pl.when(~problem.str.starts_with("type_conflict")).then(problem)
@@ -502,10 +501,11 @@ def _key_of_parts(parts: pl.Series) -> pl.Series:
 def _sort_at(rules: Rules) -> pl.Expr:
     """The corrected time; for records minus the modification time, so that the newest version comes first.
 
-    Rows of a summary come after all others, whatever their time.
+    Of versions of one time the one with fewer events that still wait comes first: it was exported later. Rows of a summary come
+    after all others, whatever their time.
     """
     if rules.is_record:
-        return (-pl.col("modified_at").dt.timestamp("us")).fill_null(LONGEST)
+        return (pl.col("planned") - pl.col("modified_at").dt.timestamp("us")).fill_null(LONGEST)
     at = pl.col("occurred_at").dt.timestamp("us")
     return at + SUMMARY_FROM if rules.is_summary else at
 

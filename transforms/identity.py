@@ -41,6 +41,7 @@ STRENGTHS = {
 FORCED_KINDS = ("manual", "merge", "conversion")
 CONTACT_NAMESPACES = ("email", "phone")
 MERGED_ID = r"[^\s,;\"\[\]]+"
+NOT_PEOPLE = ("company", "deal", "ticket")
 RECORD_NAMESPACES = {"contact": "crm_contact_id", "lead": "crm_lead_id", "user": "user_id"}
 
 ENDS = ("from_namespace", "from_value", "to_namespace", "to_value")
@@ -188,7 +189,8 @@ def _speaking_rows(rows: pl.LazyFrame, order: tuple[str, ...], identity: Identit
     given = [pl.col(name).is_not_null() for name in order]
     names_several = (pl.sum_horizontal(given) > 1) & pl.any_horizontal(pl.col(name).is_not_null() for name in people)
     mentions_merger = pl.col("properties").str.contains('"merged_into"', literal=True).fill_null(False)
-    is_merger = _says("merge", "manual") | ((pl.col("is_record") | _says("alias")) & mentions_merger)
+    is_person = ~pl.col("object").is_in(NOT_PEOPLE).fill_null(False)
+    is_merger = _says("merge", "manual") | (((pl.col("is_record") & is_person) | _says("alias")) & mentions_merger)
     is_conversion = _says("lead_converted") | (pl.col("is_record") & (pl.col("object") == "lead").fill_null(False))
     speaking = rows.filter(names_several | is_merger).with_columns(
         kind=_kind(identity),

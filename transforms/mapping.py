@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
+from functools import partial
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
@@ -42,6 +43,10 @@ SCHEMES = ("s3", "gs", "az")
 BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SIGNED = re.compile(r"[?&](sig|sv|se|[^=/]*(signature|credential|token|secret|accesskeyid))=", re.IGNORECASE)
 
+GRACE = timedelta(hours=24)
+INSTANT = "%Y-%m-%dT%H:%M:%S%.6fZ"
+AROUND_AMOUNTS = r"[\p{Sc}\s\x{00A0}\x{202F}'’]|^[A-Z]{3}\b|\b[A-Z]{3}$"
+
 Scalar = str | int | float | bool
 
 
@@ -59,7 +64,7 @@ def text_keys(value: Any) -> Any:
 
 
 class FieldSpec(Entry):
-    """Where the value of one field comes from: exactly one of from, value, template, lookup or first."""
+    """Where the value of one field comes from: exactly one of from, value, template, lookup, first or latest."""
 
     from_: str | None = Field(None, alias="from", description="A column, or a nested path such as context.page.url.")
     value: Scalar | None = Field(None, description="A constant.")
@@ -70,6 +75,7 @@ class FieldSpec(Entry):
     )
     get: str | None = Field(None, description="With lookup: the column to take.")
     first: Annotated[tuple["Spec", ...], Field(description="The first of several that is not null.")] = ()
+    latest: Annotated[tuple["Spec", ...], Field(description="Times: the latest of several.")] = ()
     map: Annotated[dict[str, Scalar] | None, BeforeValidator(text_keys)] = Field(
         None, description="Values by value; one that is not listed becomes `default`, else stays as it is."
     )
@@ -92,6 +98,7 @@ class FieldSpec(Entry):
             "template": self.template,
             "lookup": self.lookup,
             "first": self.first,
+            "latest": self.latest,
         }
         given = [name for name, origin in origins.items() if origin not in (None, ())]
         if len(given) != 1:
@@ -106,14 +113,23 @@ class FieldSpec(Entry):
             raise ValueError("`key` and `get` go with `lookup`")
         if self.template is not None:
             _template_columns(self.template)
-        if self.format is not None and self.format not in FORMATS and "%" not in self.format:
-            raise ValueError(
-                f"unknown time format '{self.format}'; use {', '.join(FORMATS)} or a pattern such as %d.%m.%Y %H:%M"
-            )
+        if self.format is not None:
+            checked_format(self.format)
         return self
 
 
 FORMATS = ("iso", "epoch_s", "epoch_ms", "epoch_us", "date", "any")
+
+
+def checked_format(format: str) -> str:
+    """Refuse a time format that is neither known nor a pattern."""
+    if format not in FORMATS and "%" not in format:
+        raise ValueError(
+            f"unknown time format '{format}'; use {', '.join(FORMATS)} or a pattern such as %d.%m.%Y %H:%M"
+        )
+    return format
+
+
 Spec = Annotated[FieldSpec, BeforeValidator(as_spec)]
 Properties = Literal["*"] | tuple[str, ...] | dict[str, Spec]
 REST = "*"
@@ -170,6 +186,11 @@ class RowEvent(Entry):
         description="A computed column (@…) that holds a JSON list of objects: one event for each; their members are columns.",
     )
     fields: Fields = Field(default_factory=dict, description="Fields that differ from the source's `fields`.")
+    future: Literal["quarantine", "wait"] = Field(
+        "quarantine",
+        description="A time that is still to come when the file lands: the row is quarantined as future_time, or this event waits "
+        "for a later export.",
+    )
 
 
 class Group(Entry):
@@ -282,6 +303,7 @@ class TableMapping(Entry):
     aliases: Aliases = Field(default_factory=dict)
     delimiter: str | None = None
     time_zone: str | None = None
+    time_formats: Names = ()
 
 
 def check_pattern(pattern: str) -> None:
@@ -332,6 +354,12 @@ class Source(Entry):
     time_zone: str | None = Field(
         None, description="Zone of times that carry none (UTC); of bare dates (the journey's)."
     )
+    time_formats: Names = Field((), description="How times are written where they are not iso; the first that fits.")
+    decimal: Literal[".", ","] | None = Field(
+        None,
+        description="Amounts as people write them ($1,234.50): what stands before the cents. The other of the two, blanks and "
+        "apostrophes may group thousands.",
+    )
     record: Record | None = None
     history: History | None = None
     lookups: dict[str, Lookup] = Field(default_factory=dict)
@@ -354,6 +382,13 @@ class Source(Entry):
     @classmethod
     def _known_zone(cls, value: str | None) -> str | None:
         return value if value is None else checked_zone(value)
+
+    @field_validator("time_formats")
+    @classmethod
+    def _known_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for format in value:
+            checked_format(format)
+        return value
 
     @field_validator("files")
     @classmethod
@@ -401,6 +436,10 @@ class Source(Entry):
             raise ValueError("`history` tells one event a row; it does not go with `record`, `group` or `events`")
         if any(event.each and (not self.record or not event.each.startswith("@")) for event in self.events or ()):
             raise ValueError("`each` names a computed column (@…) of a format's `record`")
+        if any(event.future == "wait" and (event.each or not self.record) for event in self.events or ()):
+            raise ValueError(
+                "`future: wait` is for events of a `record`, whose later versions tell of them; not with `each`"
+            )
         if self.events is None and not self.record and "event" not in self.fields:
             raise ValueError("no event: map the field `event`, for example event: {value: page_view}, or list `events`")
         self._check_lookups()
@@ -425,7 +464,7 @@ class Source(Entry):
         while pending:
             spec = pending.pop()
             yield spec
-            pending += [*spec.first, *([spec.key] if spec.key else [])]
+            pending += [*spec.first, *spec.latest, *([spec.key] if spec.key else [])]
 
     def specs_at_the_top(self) -> Iterator[FieldSpec]:
         """The specs of fields, of events and of the record, without those that they are made of."""
@@ -512,7 +551,7 @@ def wanted(source: Source) -> Wanted:
 
 def _columns_of(spec: FieldSpec) -> Iterator[str]:
     yield from [spec.from_] if spec.from_ else _own_columns(spec)
-    for inner in (*spec.first, *([spec.key] if spec.key else [])):
+    for inner in (*spec.first, *spec.latest, *([spec.key] if spec.key else [])):
         yield from _columns_of(inner)
 
 
@@ -546,37 +585,65 @@ def zones(source: Source, *, journey_zone: str) -> Zones:
     return Zones(source.time_zone or "UTC", source.time_zone or journey_zone)
 
 
-def mapped_rows(rows: pl.LazyFrame, *, source: Source, lookups: Lookups, zones: Zones) -> pl.LazyFrame:
+def mapped_rows(
+    rows: pl.LazyFrame, *, source: Source, lookups: Lookups, zones: Zones, complete_to: datetime | None = None
+) -> pl.LazyFrame:
     """What each row says, in fields of text and time.
 
-    In:  rows as a reader gives them (see the module).
+    In:  rows as a reader gives them (see the module); `complete_to`: what is later is still to come, by default what is more
+         than 24 hours after its file landed.
     Out: one row per row and event of it: file, row, text, problem, landed_at, `variant` (0: the row itself, where it is a record or
          may hold several events; else the number of the event), the fields, and for each time field T also
          `T:given` (there was text) and `T:day` (it was a bare date); `modified_at` likewise; properties; `whole` (the name of
-         the whole it is part of), `line` (of line items all columns as JSON).
+         the whole it is part of), `line` (of line items all columns as JSON), `planned` (how many events of the record wait for
+         their time).
     """
     shared = {**_row_fields(source), **source.fields}
+    tell = partial(_told, source=source, lookups=lookups, zones=zones)
     if not is_plural(source):
-        return _told(rows, 1, shared, source, lookups, zones)
+        return tell(rows, 1, shared)
     itself = {name: spec for name, spec in shared.items() if name != "event"}
-    frames = [_told(rows, 0, itself, source, lookups, zones)]
-    for number, (fields, applies, each) in enumerate(_row_events(source, shared), start=1):
-        chosen = rows.filter(pl.col("problem").is_null() & applies)
-        told = _told(_unrolled(chosen, each, fields), number, fields, source, lookups, zones)
-        frames.append(told.filter(_has_time(fields) & _has_name(source)))
-    return pl.concat(frames)
+    frames: list[pl.LazyFrame] = []
+    waiting: list[pl.Expr] = []
+    for number, row_event in enumerate(_row_events(source, shared), start=1):
+        applies = pl.col("problem").is_null() & row_event.applies
+        chosen = _unrolled(rows.filter(applies), row_event.each, row_event.fields)
+        told = tell(chosen, number, row_event.fields).filter(_has_time(row_event.fields) & _has_name(source))
+        if row_event.waits:
+            spec = row_event.fields["occurred_at"]
+            time, _ = _read_time(_time_text(spec, lookups, source, zones), spec, source, zones)
+            waiting.append(applies & (time > latest_instant(complete_to)))
+            told = told.filter((pl.col("occurred_at") <= latest_instant(complete_to)).fill_null(True))
+        frames.append(told)
+    planned = pl.sum_horizontal(pl.lit(0), *(waits.fill_null(False).cast(pl.Int64) for waits in waiting))
+    return pl.concat([tell(rows, 0, itself, planned=planned), *frames])
+
+
+def latest_instant(complete_to: datetime | None) -> pl.Expr:
+    """The instant after which a time is still to come: `complete_to`, else 24 hours after the file landed."""
+    return pl.lit(complete_to, TIME) if complete_to else pl.col("landed_at") + GRACE
 
 
 def _told(
-    rows: pl.LazyFrame, variant: int, fields: Mapping[str, FieldSpec], source: Source, lookups: Lookups, zones: Zones
+    rows: pl.LazyFrame,
+    variant: int,
+    fields: Mapping[str, FieldSpec],
+    *,
+    source: Source,
+    lookups: Lookups,
+    zones: Zones,
+    planned: pl.Expr | None = None,
 ) -> pl.LazyFrame:
     """One event of each row (variant 0: the row itself), with all fields; those without a spec are null."""
     line = pl.col("json:*") if source.group else pl.lit(None, pl.String)
+    waiting = pl.lit(0, pl.Int64) if planned is None else planned.cast(pl.Int64)
     told_apart = [line.alias("line"), _whole(source).alias("whole"), pl.lit(variant, pl.Int32).alias("variant")]
     texts = [_text_field(name, fields.get(name), source, lookups).alias(name) for name in TEXT_FIELDS]
-    times = [_time_text(fields.get(name), lookups).alias(name) for name in DATED]
-    told = rows.select(*CARRIED, *told_apart, *texts, *times, _properties(source, lookups))
-    return told.with_columns(expression for name in DATED for expression in _time_field(name, fields.get(name), zones))
+    times = [_time_text(fields.get(name), lookups, source, zones).alias(name) for name in DATED]
+    told = rows.select(*CARRIED, *told_apart, waiting.alias("planned"), *texts, *times, _properties(source, lookups))
+    return told.with_columns(
+        expression for name in DATED for expression in _time_field(name, fields.get(name), source, zones)
+    )
 
 
 def _whole(source: Source) -> pl.Expr:
@@ -591,17 +658,26 @@ def is_plural(source: Source) -> bool:
     return source.record is not None or source.events is not None
 
 
-def _row_events(
-    source: Source, shared: dict[str, FieldSpec]
-) -> Iterator[tuple[dict[str, FieldSpec], pl.Expr, str | None]]:
-    """Fields and condition of each event of a row, and the column that lists several such events."""
+@dataclass(frozen=True)
+class _Telling:
+    """Fields and condition of one event of each row, the column that lists several such events, and whether it can wait."""
+
+    fields: dict[str, FieldSpec]
+    applies: pl.Expr
+    each: str | None = None
+    waits: bool = False
+
+
+def _row_events(source: Source, shared: dict[str, FieldSpec]) -> Iterator[_Telling]:
+    """The events that a row may tell of."""
     if source.events is None:
         if "event" in shared:
-            yield shared, pl.lit(True), None
+            yield _Telling(shared, pl.lit(True))
         return
     for row_event in source.events:
         fields = {**shared, **row_event.fields, "event": row_event.event}
-        yield fields, where_expr(row_event.when, text_of), row_event.each
+        waits = row_event.future == "wait" and "occurred_at" in fields
+        yield _Telling(fields, where_expr(row_event.when, text_of), row_event.each, waits)
 
 
 def _unrolled(rows: pl.LazyFrame, each: str | None, fields: Mapping[str, FieldSpec]) -> pl.LazyFrame:
@@ -644,23 +720,55 @@ def _has_name(source: Source) -> pl.Expr:
 def _text_field(name: str, spec: FieldSpec | None, source: Source, lookups: Lookups) -> pl.Expr:
     if source.group and name == "event_id":
         return pl.concat_str([text_of(column) for column in source.group.by], separator=":")
-    return pl.lit(None, pl.String) if spec is None else spec_text(spec, lookups)
+    if spec is None:
+        return pl.lit(None, pl.String)
+    value = spec_text(spec, lookups)
+    return plain_number(value, decimal=source.decimal) if name == "value" and source.decimal else value
 
 
-def _time_text(spec: FieldSpec | None, lookups: Lookups) -> pl.Expr:
-    return pl.lit(None, pl.String) if spec is None else spec_text(spec, lookups).str.strip_chars()
+def _time_text(spec: FieldSpec | None, lookups: Lookups, source: Source, zones: Zones) -> pl.Expr:
+    if spec is None:
+        return pl.lit(None, pl.String)
+    if spec.latest:
+        inner = [(one, _time_text(one, lookups, source, zones)) for one in spec.latest]
+        times = [_read_time(text, one if one.format else spec, source, zones)[0] for one, text in inner]
+        return pl.max_horizontal(times).dt.strftime(INSTANT)
+    return spec_text(spec, lookups).str.strip_chars()
 
 
-def _time_field(name: str, spec: FieldSpec | None, zones: Zones) -> list[pl.Expr]:
+def _time_field(name: str, spec: FieldSpec | None, source: Source, zones: Zones) -> list[pl.Expr]:
     """The time that a text column tells, whether it was given, and whether it was a bare date."""
     if spec is None:
         value, given, is_day = pl.lit(None, TIME), pl.lit(False), pl.lit(False)
     else:
-        text, format = pl.col(name), spec.format or "iso"
-        zone, date_zone = spec.time_zone or zones.times, spec.time_zone or zones.dates
-        value = parsed_times(text, format=format, zone=zone, date_zone=date_zone)
-        given, is_day = (text != "").fill_null(False), is_bare_date(text, format=format)
+        text = pl.col(name)
+        value, is_day = _read_time(text, FieldSpec(value="") if spec.latest else spec, source, zones)
+        given = (text != "").fill_null(False)
     return [value.alias(name), given.alias(f"{name}:given"), is_day.alias(f"{name}:day")]
+
+
+def _read_time(text: pl.Expr, spec: FieldSpec, source: Source, zones: Zones) -> tuple[pl.Expr, pl.Expr]:
+    """The time that a text tells by the first format that fits, and whether it is a bare date."""
+    zone, date_zone = spec.time_zone or zones.times, spec.time_zone or zones.dates
+    formats = (spec.format,) if spec.format else (*source.time_formats, "iso")
+    read = [(format, parsed_times(text, format=format, zone=zone, date_zone=date_zone)) for format in formats]
+    if len(read) == 1:
+        return read[0][1], is_bare_date(text, format=formats[0])
+    is_day = [pl.when(time.is_not_null()).then(is_bare_date(text, format=format)) for format, time in read]
+    return pl.coalesce(time for _, time in read), pl.coalesce(*is_day, pl.lit(False))
+
+
+def plain_number(text: pl.Expr, *, decimal: str) -> pl.Expr:
+    """An amount as people write it ($1,234.50 or 1.234,50 €) as digits and a point; other text stays as it is.
+
+    `decimal` stands before the cents, the other of point and comma between thousands, as blanks and apostrophes may.
+    """
+    other = "," if decimal == "." else "."
+    bare = text.str.replace_all(AROUND_AMOUNTS, "").str.replace(r"^\((.*)\)$", "-${1}").str.replace("^\u2212", "-")
+    grouped = bare.str.contains(rf"^[+-]?[0-9]{{1,3}}(?:\{other}[0-9]{{3}})+(?:\{decimal}[0-9]*)?$")
+    simple = bare.str.contains(rf"^[+-]?[0-9]*(?:\{decimal}[0-9]*)?$") & bare.str.contains("[0-9]")
+    digits = bare.str.replace_all(other, "", literal=True).str.replace(decimal, ".", literal=True)
+    return pl.when(grouped | simple).then(digits).otherwise(text)
 
 
 def spec_text(spec: FieldSpec, lookups: Lookups) -> pl.Expr:
@@ -789,8 +897,8 @@ def lacking(header: Iterable[str], source: Source) -> list[str]:
 def _lacking_of(spec: FieldSpec, there: set[str]) -> list[str]:
     if spec.default is not None:
         return []
-    if spec.first:
-        each = [_lacking_of(inner, there) for inner in spec.first]
+    if spec.first or spec.latest:
+        each = [_lacking_of(inner, there) for inner in (*spec.first, *spec.latest)]
         return [] if any(not lacks for lacks in each) else each[0]
     inner = _lacking_of(spec.key, there) if spec.key else []
     return inner + [

@@ -37,7 +37,7 @@ def row_summary(canonical: pl.DataFrame, *, source: Source) -> pl.DataFrame:
             pl.col("reason", "field").sort_by("rank", nulls_last=True).first(),
             pl.col(known_by).first(),
             pl.col("content").cast(pl.String).implode().list.join(" ").alias("contents"),
-            pl.col("sort_at").min() if source.record else pl.col("sort_at").filter("is_event").min(),
+            pl.col("sort_at").max() if source.record else pl.col("sort_at").filter("is_event").min(),
             pl.col("tie").min(),
             pl.col("is_event").sum().alias("events"),
         )

@@ -13,10 +13,13 @@ from pipelines.errors import UnreadableFile
 from pipelines.landing import LandedFile
 from pipelines.readers import delimited, lines, ndjson, objects, parquet
 from pipelines.readers.access_log import ACCESS_LOG
+from pipelines.readers.ad_spend import AD_SPEND
+from pipelines.readers.commerce import ORDERS, REVIEWS, SUBSCRIPTIONS, SURVEYS
 from pipelines.readers.ga4 import GA4
 from pipelines.readers.hubspot import HUBSPOT
 from pipelines.readers.native import Feed, Native, feeds_of, kind_of_file
 from pipelines.readers.posthog import POSTHOG
+from pipelines.readers.salesforce import SALESFORCE
 from pipelines.readers.segment import RUDDERSTACK, SEGMENT
 from pipelines.readers.segment_warehouse import SEGMENT_WAREHOUSE
 from pipelines.readers.snowplow import SNOWPLOW_EVENTS
@@ -27,8 +30,11 @@ __all__ = ["NATIVE", "Feed", "Native", "UnreadableFile", "columns_of", "extract"
 
 NATIVE: Mapping[str, Native] = {
     native.name: native
-    for native in (SEGMENT, RUDDERSTACK, SEGMENT_WAREHOUSE, POSTHOG, GA4, SNOWPLOW_EVENTS, ACCESS_LOG, HUBSPOT)
-}
+    for native in (
+        SEGMENT, RUDDERSTACK, SEGMENT_WAREHOUSE, POSTHOG, GA4, SNOWPLOW_EVENTS, ACCESS_LOG, HUBSPOT, SALESFORCE, ORDERS,
+        SUBSCRIPTIONS, REVIEWS, SURVEYS, AD_SPEND,
+    )
+}  # fmt: skip
 
 
 def feeds(name: str, source: Source) -> list[Feed]:

@@ -12,7 +12,10 @@ import polars as pl
 from pipelines.errors import UnreadableFile
 from pipelines.readers.text import LONGEST_ROW, blocks, lines_of
 from transforms.mapping import Source, Wanted, json_object, json_text
+from transforms.mapping import wanted as mapped_columns
 
+TITLE_LINES = 20
+ENOUGH_KNOWN = 2
 ENDS_INSIDE = "unexpected end of data"
 HEADER_ADVICE = {
     "encoding": "save the file as UTF-8 text",
@@ -31,7 +34,7 @@ def read(path: Path, source: Source, wanted: Wanted) -> Iterator[pl.DataFrame]:
     seen = 0
     for records in _records(path, source):
         if header is None:
-            header, records = _split_header(records, source)
+            header, records = _split_header(records, source, set(wanted.columns))
             if header is None:
                 yield _rows(records, [], wanted, seen)
                 seen += records.height
@@ -46,7 +49,7 @@ def columns_of(path: Path, source: Source) -> list[str]:
     if source.columns:
         return list(source.columns)
     for records in _records(path, source):
-        header, _ = _split_header(records, source)
+        header, _ = _split_header(records, source, {*source.aliases.values(), *mapped_columns(source).columns})
         if header is not None:
             return header
     return []
@@ -74,16 +77,30 @@ def refuse_header(header: list[str], wanted: Wanted, source: Source) -> None:
         )
 
 
-def _split_header(records: pl.DataFrame, source: Source) -> tuple[list[str] | None, pl.DataFrame]:
-    """The names of the first record that is not blank, as the mapping calls them, and the records without it."""
+def _split_header(records: pl.DataFrame, source: Source, known: set[str]) -> tuple[list[str] | None, pl.DataFrame]:
+    """The names of the header, as the mapping calls them, and the records without it.
+
+    The header is the first record that is not blank; where that has none of the known columns (the title of a report), the
+    first of the next ones that has several. What stands before it counts as blank.
+    """
     place = next((place for place, problem in enumerate(records["problem"]) if problem != "blank"), None)
     if place is None:
         return None, records
+    if not _known_in(records, place, source, known):
+        near = range(place + 1, min(records.height, place + TITLE_LINES))
+        place = next((other for other in near if _known_in(records, other, source, known) >= ENOUGH_KNOWN), place)
     if records["problem"][place] is not None:
         problem = records["problem"][place]
         raise UnreadableFile(f"line {place + 1}: the header cannot be read ({problem}); {HEADER_ADVICE[problem]}")
     header = renamed(records["fields"][place], source)
-    return header, pl.concat([records.head(place), records.slice(place + 1)])
+    before = records.head(place).with_columns(problem=pl.lit("blank"))
+    return header, pl.concat([before, records.slice(place + 1)])
+
+
+def _known_in(records: pl.DataFrame, place: int, source: Source, known: set[str]) -> int:
+    """How many of the known columns a record names."""
+    fields = records["fields"][place]
+    return 0 if records["problem"][place] is not None or fields is None else len(known & set(renamed(fields, source)))
 
 
 def renamed(names: Iterable[str], source: Source) -> list[str]:

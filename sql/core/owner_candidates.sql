@@ -4,7 +4,8 @@
 -- Grain   raw event
 -- Reads   raw.web_events, raw.crm_events, raw.crm_records, core.identity_map
 -- Note    A state of a record that names nobody has the identifiers of its record. The states of a record that another
---         one lists as merged into it are left out: that record's own states stand for them.
+--         one lists as merged into it, or that names the one it was merged into, are left out: that record's own states
+--         stand for them. A state that a record is already in is not entered again.
 
 WITH merged AS (
     SELECT
@@ -22,12 +23,57 @@ WITH merged AS (
         properties ->> '$.merged_id'     AS record_id
     FROM raw.crm_records
     WHERE object = 'merge'
+    UNION ALL
+    SELECT
+        losers.source,
+        losers.object,
+        winners.record_id AS into_id,
+        losers.record_id
+    FROM raw.crm_records AS losers
+    INNER JOIN raw.crm_records AS winners
+        ON losers.source = winners.source
+        AND losers.object = winners.object
+        AND losers.properties ->> '$.merged_into' = winners.record_id
+    WHERE contains(losers.properties, '"merged_into"')
+),
+
+entries AS (
+    SELECT DISTINCT
+        source,
+        object,
+        record_id,
+        event_id,
+        event,
+        state,
+        occurred_at
+    FROM raw.crm_events
+    WHERE
+        record_id IS NOT NULL
+        AND state IS NOT NULL
+        AND event IN (
+            'lead_stage_entered', 'lead_qualified', 'lifecycle_stage_entered', 'deal_stage_entered', 'deal_closed',
+            'deal_won', 'deal_lost', 'ticket_stage_entered', 'ticket_escalated', 'ticket_reopened', 'ticket_closed'
+        )
+),
+
+repeated AS (
+    SELECT
+        source,
+        event_id
+    FROM entries
+    QUALIFY
+        lag(event || ':' || state) OVER (
+            PARTITION BY source, object, record_id
+            ORDER BY occurred_at, event_id
+        ) = event || ':' || state
 ),
 
 states AS (
     FROM raw.crm_events
     ANTI JOIN (FROM merged WHERE record_id <> into_id)
         USING (source, object, record_id)
+    ANTI JOIN repeated
+        USING (source, event_id)
 ),
 
 nameless AS (

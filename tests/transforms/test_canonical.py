@@ -20,7 +20,8 @@ def judged(rules=None, **fields):
     """One mapped event with these fields, made canonical; the rest is an ordinary page view."""
     said = {"event": "page_view", "anonymous_id": "v1", "occurred_at": at("09:00"), **fields}
     row = {
-        "file": 0, "row": 1, "text": "raw", "problem": None, "landed_at": NOON, "variant": 1, "line": None, "whole": None, "properties": None,
+        "file": 0, "row": 1, "text": "raw", "problem": None, "landed_at": NOON, "variant": 1, "line": None, "whole": None, "planned": 0,
+        "properties": None,
         **dict.fromkeys(TEXT_FIELDS),
     }  # fmt: skip
     for name in (*TIME_FIELDS, "modified_at"):
@@ -303,3 +304,8 @@ def test_the_newest_version_of_a_record_comes_first():
     older, newer = (judged(rules, record_id="1", modified_at=at(clock))["sort_at"] for clock in ("08:00", "09:00"))
 
     assert newer < older < judged(rules, record_id="1")["sort_at"]
+
+
+def test_a_number_of_15_digits_is_no_salesforce_id():
+    assert judged(record_id="500123456789012", object="order")["record_id"] == "500123456789012"
+    assert judged(record_id="5005g00000CasAA", object="ticket")["record_id"] == "5005g00000CasAAAAZ"

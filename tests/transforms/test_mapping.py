@@ -1,3 +1,6 @@
+from datetime import UTC as ZULU
+from datetime import datetime
+
 import polars as pl
 import pytest
 from pydantic import ValidationError
@@ -10,6 +13,7 @@ from transforms.mapping import (
     json_text,
     lacking,
     mapped_rows,
+    plain_number,
     snake_case,
     spec_text,
     wanted,
@@ -273,3 +277,64 @@ def test_names_become_snake_case():
 def test_a_mistake_in_a_source_is_named(said, message):
     with pytest.raises(ValidationError, match=message):
         source(**said)
+
+
+# ---------------------------------------------------------------- times and amounts as people write them
+
+
+def times(said, frame, **more):
+    seen = source(fields={"event": {"value": "seen"}, "occurred_at": said}, **more)
+    told = mapped_rows(frame, source=seen, lookups={}, zones=UTC).collect()
+    return told.select(pl.col("occurred_at").dt.strftime("%Y-%m-%d %H:%M"), "occurred_at:day").rows()
+
+
+def test_of_several_time_formats_the_first_that_fits_counts_and_iso_always_does():
+    frame = rows(at=["31.01.2026 09:30", "31.01.2026", "2026-01-31T09:30:00Z", "x"])
+
+    assert times("at", frame, time_formats=["%d.%m.%Y %H:%M", "%d.%m.%Y"]) == [
+        ("2026-01-31 09:30", False), ("2026-01-31 00:00", True), ("2026-01-31 09:30", False), (None, False),
+    ]  # fmt: skip
+
+
+def test_the_latest_of_several_times_counts():
+    frame = rows(a=["2026-01-31T09:30:00Z", "2026-01-31", None], b=["2026-01-31 10:30", None, None])
+
+    assert times({"latest": ["a", "b"]}, frame) == [
+        ("2026-01-31 10:30", False),
+        ("2026-01-31 00:00", False),
+        (None, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("decimal", "given", "read"),
+    [
+        (".", "$1,234.50", "1234.50"), (".", "1'234.50 CHF", "1234.50"), (".", "(12.00)", "-12.00"), (".", "1,234", "1234"),
+        (".", "12,5", "12,5"), (".", "EUR 5", "5"), (".", "five", "five"), (".", "-", "-"), (".", "1,234,56", "1,234,56"),
+        (",", "1.234,50 €", "1234.50"), (",", "12,5", "12.5"), (",", "1.234", "1234"), (",", "1 234,00", "1234.00"), (",", "12.50", "12.50"),
+    ],
+)  # fmt: skip
+def test_amounts_as_people_write_them(decimal, given, read):
+    frame = pl.DataFrame({"given": [given]})
+
+    assert frame.select(plain_number(pl.col("given"), decimal=decimal)).item() == read
+
+
+def test_an_event_that_is_still_to_come_waits():
+    meetings = source(
+        record={"object": "meeting", "id": "id"},
+        fields={},
+        events=[{"event": "meeting_held", "fields": {"occurred_at": "at"}, "future": "wait"}],
+    )
+    frame = rows(id=["1", "2"], at=["2026-01-31T09:00:00Z", "2026-02-01T09:00:00Z"])
+
+    told = mapped_rows(
+        frame, source=meetings, lookups={}, zones=UTC, complete_to=datetime(2026, 1, 31, 12, tzinfo=ZULU)
+    ).collect()
+
+    assert told.sort("row", "variant").select("row", "variant", "planned").rows() == [(1, 0, 0), (1, 1, 0), (2, 0, 1)]
+
+
+def test_only_events_of_records_can_wait():
+    with pytest.raises(ValidationError, match="`future: wait` is for events of a `record`"):
+        source(events=[{"event": "x", "fields": {"occurred_at": "at"}, "future": "wait"}])
