@@ -28,6 +28,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.ingest import load_new_files
+from pipelines.landing import JOURNAL
 from pipelines.warehouse import Warehouse
 from transforms.hashing import digest_id
 from transforms.journey import Journey
@@ -264,6 +265,7 @@ def compared(folder: Path, *, rows: int, runs: int, seed: int, contenders: list[
             if run == 0:
                 answers[contender] = answer(contender, build)
             build.unlink()
+            shutil.rmtree(path.parent / JOURNAL, ignore_errors=True)
         if run == 0:
             refuse_other_answers(answers, rows=rows)
     size = path.stat().st_size
