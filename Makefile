@@ -6,7 +6,7 @@ PYTHON ?= python3
 EVENTS ?= 200000
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: demo test ui lint types docs bench clean
+.PHONY: demo test ui lint types docs bench bench-ingest clean
 
 demo: $(VENV)/.ready
 	@$(BIN)/journeys demo --events $(EVENTS)
@@ -30,6 +30,9 @@ docs: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	@$(BIN)/python benchmarks/night.py
+
+bench-ingest: $(VENV)/.ready
+	@$(BIN)/python benchmarks/ingest.py
 
 # uv when it is there, else venv and pip; the versions of constraints.txt either way.
 $(VENV)/.ready: pyproject.toml constraints.txt

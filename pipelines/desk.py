@@ -20,6 +20,7 @@ from transforms.mapping import (
     DELIMITED,
     HIDEABLE,
     PERSONAL,
+    TEXT_FIELDS,
     Lookup,
     Source,
     Wanted,
@@ -57,14 +58,16 @@ class Desk:
         """The canonical rows and the summary of each row, with the text of the rows that cannot be used."""
         complete = self.feed.completed(readers.extract(rows, self.source, self.needed, connection))
         complete = held_to_schema(complete, self.source, connection)
-        mapped = mapped_rows(
+        plan = mapped_rows(
             complete.lazy(),
             source=self.source,
             lookups=self.lookups,
             zones=self.zones,
             complete_to=self.rules.complete_to,
         )
-        canonical = canonical_rows(mapped, rules=self.rules).collect(engine="in-memory")
+        mapped = plan.collect(engine="in-memory")
+        absent = frozenset(name for name in TEXT_FIELDS if mapped[name].null_count() == mapped.height)
+        canonical = canonical_rows(mapped.lazy(), rules=self.rules, absent=absent).collect(engine="in-memory")
         summary = row_summary(canonical, source=self.source)
         return Judged(
             canonical.filter(pl.col("reason").is_null()).drop("text", "reason", "field"), _with_text(summary, complete)
@@ -153,12 +156,6 @@ class Judged:
     def byte_count(self) -> int:
         """Bytes that the rows take, about."""
         return int(self.canonical.estimated_size() + self.rows.estimated_size())
-
-    def followed_by(self, other: "Judged") -> "Judged":
-        """These rows and then others."""
-        if not self.row_count:
-            return other
-        return Judged(pl.concat([self.canonical, other.canonical]), pl.concat([self.rows, other.rows]))
 
 
 def _with_text(summary: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +221,7 @@ class Loader:
     def load(self, files: Sequence[LandedFile]) -> Iterator[tuple[LandedFile, str | None]]:
         """Load files in order; each with its problem, or None when it was loaded."""
         tray = Tray()
-        with Judges.sitting(self.desk) as judges:
+        with Judges.sitting(self.desk) as judges, _one_writing_thread(self.warehouse):
             for file in files:
                 note = partial(self.columns.__setitem__, file.file_id)
                 parts = unchanged(
@@ -246,8 +246,8 @@ class Loader:
         if tray.files:
             with self.warehouse.writing() as connection:
                 books = Books(self.desk, connection, tray.files)
-                for judged in _gathered(judges.judged(tray.groups()), self.part_rows):
-                    books.add(judged)
+                for gathered in _gathered(judges.judged(tray.groups()), self.part_rows):
+                    books.add(gathered)
                 books.close(tray.rows_in)
                 self._enter_columns(connection, tray.files)
             self.outcomes += books.outcomes
@@ -261,8 +261,8 @@ class Loader:
                 books = Books(self.desk, connection, [file])
                 heights: list[int] = []
                 rows = (numbered(part, file, 0) for part in _counted(parts, heights))
-                for judged in _gathered(judges.judged(rows), self.part_rows):
-                    books.add(judged)
+                for gathered in _gathered(judges.judged(rows), self.part_rows):
+                    books.add(gathered)
                 books.close([sum(heights)])
                 self._enter_columns(connection, [file])
         except UnreadableFile as error:
@@ -276,15 +276,34 @@ class Loader:
         insert(connection, TABLES["raw.file_columns"], columns_of_files(columns, self.desk.source))
 
 
-def _gathered(parts: Iterable[Judged], row_count: int) -> Iterator[Judged]:
-    """Judged parts put together until they have about so many rows, or GATHERED_BYTES."""
-    waiting = Judged.none()
+@contextmanager
+def _one_writing_thread(warehouse: Warehouse) -> Iterator[None]:
+    """The database works with one thread for as long as the block runs, and writes each row group when it is full.
+
+    Tables then grow by whole row groups, whatever the size of an insert; with more threads, what does not fill one is written
+    twice. The other threads are the judges'.
+    """
+    with warehouse.opened() as connection:
+        connection.execute("SET threads = 1")
+        connection.execute("SET write_buffer_row_group_count = 1")
+        try:
+            yield
+        finally:
+            connection.execute("RESET threads")
+            connection.execute("RESET write_buffer_row_group_count")
+
+
+def _gathered(parts: Iterable[Judged], row_count: int) -> Iterator[list[Judged]]:
+    """Judged parts, as many of them together as have about so many rows, or GATHERED_BYTES."""
+    waiting: list[Judged] = []
     for part in parts:
-        waiting = waiting.followed_by(part)
-        if waiting.row_count >= row_count or waiting.byte_count >= GATHERED_BYTES:
+        waiting.append(part)
+        rows, size = sum(judged.row_count for judged in waiting), sum(judged.byte_count for judged in waiting)
+        if rows >= row_count or size >= GATHERED_BYTES:
             yield waiting
-            waiting = Judged.none()
-    yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
 
 
 def _counted(parts: Iterable[pl.DataFrame], heights: list[int]) -> Iterator[pl.DataFrame]:
@@ -343,20 +362,23 @@ class Books:
         self.outcomes: Counter[str] = Counter()
         self.versions = Versions(desk.name, EVENT_TABLES[desk.source.kind], connection, files)
 
-    def add(self, judged: Judged) -> None:
+    def add(self, parts: Sequence[Judged]) -> None:
         """Give each row its outcome, write what is loaded, and take back what a better row displaces."""
-        if not judged.row_count:
-            return
         source = self.desk.source
-        counted, outdated = self.versions.split(judged.rows) if source.whole else (judged.rows, judged.rows.clear())
+        judged = pl.concat([part.rows for part in parts], rechunk=True)
+        counted, outdated = self.versions.split(judged) if source.whole else (judged, judged.clear())
         earlier = self._known("ingest/earlier_rows.sql", counted) if source.identical_rows == "keep" else NONE_EARLIER
         keyed = with_keys(counted, name=self.desk.name, source=source, earlier=earlier)
         settlement = settle(keyed, self._known("ingest/held_rows.sql", keyed), source=source)
         self._displace(settlement.displaced)
         rows = together(settlement.outcomes, outdated)
         self._write_outcomes(rows)
-        loaded = rows.filter(pl.col("outcome") == "loaded").select("file", "row", "row_id", "row_key")
-        self._write_events(judged.canonical, loaded)
+        places = accumulate((part.row_count for part in parts), initial=0)
+        touched = [
+            self._write_events(part.canonical, rows.slice(place, part.row_count))
+            for place, part in zip(places, parts, strict=False)
+        ]
+        self._regroup(pl.concat(touched).unique())
         self.outcomes += Counter(dict(rows["outcome"].value_counts().iter_rows()))
 
     def close(self, rows_in: list[int]) -> None:
@@ -397,16 +419,15 @@ class Books:
             ),
         )
 
-    def _write_events(self, canonical: pl.DataFrame, loaded: pl.DataFrame) -> None:
+    def _write_events(self, canonical: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+        """Write what the loaded ones among some rows tell; the ids of the groups that got lines."""
         source = self.desk.source
+        loaded = rows.filter(pl.col("outcome") == "loaded").select("file", "row", "row_id", "row_key")
         if source.record:
             self._insert("raw.crm_records", self._sourced(records_of(canonical, loaded)))
         events = self._sourced(events_of(canonical, loaded, source=source))
-        if source.group:
-            self._insert("raw.line_items", events)
-            self._regroup(events.select("event_id").unique())
-        else:
-            self._insert(EVENT_TABLES[source.kind], events)
+        self._insert("raw.line_items" if source.group else EVENT_TABLES[source.kind], events)
+        return events.select("event_id") if source.group else events.select("event_id").clear()
 
     def _regroup(self, touched: pl.DataFrame) -> None:
         """Derive anew the events of the groups that got lines."""

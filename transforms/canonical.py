@@ -2,10 +2,10 @@
 
 import hmac
 import re
-from collections.abc import Callable, Mapping
+import string
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from itertools import groupby
 from typing import Literal
 from urllib.parse import unquote_plus
@@ -16,9 +16,9 @@ import polars as pl
 from transforms.agents import agent_columns
 from transforms.channel_rules import RULES
 from transforms.contracts import IDENTIFIERS, KEY
-from transforms.distinct import expr_per_distinct, per_distinct
-from transforms.hashing import SEPARATOR, fast_key
-from transforms.mapping import DATED, TIME_FIELDS, latest_instant
+from transforms.distinct import VALUE, expr_per_distinct, expr_where_needed, per_distinct
+from transforms.hashing import SEPARATOR, key_of
+from transforms.mapping import DATED, PERSONAL, TIME_FIELDS, latest_instant
 
 REASONS = (
     "encoding", "too_large", "parse_error", "wrong_columns", "missing_time", "bad_time", "future_time", "missing_identity",
@@ -29,14 +29,15 @@ CLOCK_SOURCES = ("corrected", "declared", "created_at", "received_at")
 JUNK = ("null", "undefined", "none", "nan", "n/a", "anonymous", "unknown", "guest", "[object object]", "-1")
 JUNK_SHAPES = r"^(?:[0-]*0[0-]*|\{.*\}|\$\{.*\}|%.+%|<.*>)$"
 REPEATED = 8
+ONE_CHARACTER = "|".join(
+    f"{re.escape(character)}+" for character in string.digits + string.ascii_letters + string.punctuation
+)
 SALESFORCE_ID = r"^(?:001|003|006|00Q|500)[A-Za-z0-9]{12}$"
 HAS_LETTER = "^.{3}.*[A-Za-z]"
 SALESFORCE_FIELDS = ("crm_contact_id", "crm_lead_id", "account_id", "record_id")
 SALESFORCE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
-ADDRESS = (
-    r"^(?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#@]*@)?(?<host>[^/?#:]+)[^/?#]*)?(?<path>[^?#]*)(?:\?(?<query>[^#]*))?"
-)
+PLACE = r"(?s)^(?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/@]*@)?(?<host>[^/:]+)[^/]*)?(?<path>.*)"
 BARE_HOST = r"^([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})/"
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 
@@ -65,6 +66,7 @@ EXPONENTS = {
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
 }
 MINOR_UNITS = {currency: 10**exponent for currency, exponent in EXPONENTS.items()}
+BY_EXPONENT = {f"by_{exponent}": exponent for exponent in sorted({2, *EXPONENTS.values()})}
 DECIMAL = r"^(?<sign>[+-]?)(?<whole>[0-9]{0,15})(?:\.(?<part>[0-9]*))?$"
 GREATEST_MINOR = 2**53
 TRUTH = {"true": True, "1": True, "yes": True, "t": True, "false": False, "0": False, "no": False, "f": False}
@@ -105,18 +107,19 @@ class Rules:
     complete_to: datetime | None = None
 
 
-def canonical_rows(mapped: pl.LazyFrame, *, rules: Rules) -> pl.LazyFrame:
+def canonical_rows(mapped: pl.LazyFrame, *, rules: Rules, absent: Container[str] = frozenset()) -> pl.LazyFrame:
     """Type, normalise and judge what rows say.
 
-    In:  mapped rows (transforms/mapping.py).
+    In:  mapped rows (transforms/mapping.py). `absent`: fields known to be null in all of them, for which nothing is worked out.
     Out: one row per row in: file, row, variant, text, whole, the canonical columns without source, row_key and file, `modified_at`,
          `evident_at`, `reason` and `field` (null for a good row; `blank` for a blank one), `content`, `sort_at`, `tie`.
 
     Sources: semantics.md §2 (clocks, content), §3 (reasons), §4 (values).
     """
-    timed = mapped.with_columns(_identifiers(rules)).pipe(_with_clock).pipe(_with_address).pipe(agent_columns)
-    valued = timed.with_columns(_plain_fields(rules)).pipe(_with_money, rules).with_columns(_verdict(rules))
-    return valued.select(
+    identified = mapped.with_columns(_identifiers(rules, absent))
+    located = identified.pipe(_with_clock).pipe(_with_address, absent).pipe(agent_columns)
+    valued = located.with_columns(_plain_fields(rules, absent)).pipe(_with_money, rules, absent)
+    return valued.with_columns(_verdict(rules, absent)).select(
         "file", "row", "variant", "reason", "field", "modified_at", "whole",
         pl.when(pl.col("reason").is_not_null() | (pl.col("variant") == 0)).then("text").alias("text"),
         _event_id(rules), *[pl.col(name) for name in ("event", "occurred_at", "time_precision", "seq", "received_at", "clock_source")],
@@ -173,24 +176,41 @@ def _with_clock(rows: pl.LazyFrame) -> pl.LazyFrame:
 # ---------------------------------------------------------------- identifiers (semantics.md §4)
 
 
-def _identifiers(rules: Rules) -> list[pl.Expr]:
-    found = [_identifier(name, rules) for name in (*IDENTIFIERS, "account_id", "record_id")]
-    structured = [
-        pl.when(_is_structured(name)).then(pl.lit(name)) for name in (*IDENTIFIERS, "record_id", "event_id", "event")
-    ]
-    wrong = pl.coalesce(structured) if rules.has_typed_values else pl.lit(None, pl.String)
+def _identifiers(rules: Rules, absent: Container[str]) -> list[pl.Expr]:
+    found = [_identifier(name, rules) for name in _those((*IDENTIFIERS, "account_id", "record_id"), absent)]
+    told = _those((*IDENTIFIERS, "record_id", "event_id", "event"), absent)
+    structured = [pl.when(_is_structured(name)).then(pl.lit(name)) for name in told]
+    wrong = pl.coalesce(structured) if rules.has_typed_values and structured else pl.lit(None, pl.String)
     return [*found, wrong.alias("structured")]
+
+
+def _those(names: Iterable[str], absent: Container[str]) -> list[str]:
+    """The fields that are not absent."""
+    return [name for name in names if name not in absent]
 
 
 def _is_structured(name: str) -> pl.Expr:
     """True where a JSON object or list stands for the text of one value."""
-    return pl.col(name).str.contains(JSON_VALUE) & pl.col(name).str.contains(r"[\]}]\s*$")
+    opens = VALUE.str.starts_with("{") | VALUE.str.starts_with("[")
+    whole = pl.when(VALUE.str.contains(JSON_VALUE) & VALUE.str.contains(r"[\]}]\s*$")).then(VALUE)
+    return expr_where_needed(pl.col(name), needed=opens, changed=whole, elsewhere=pl.lit(None, pl.String)).is_not_null()
 
 
 def _identifier(name: str, rules: Rules) -> pl.Expr:
     if name in rules.dropped:
         return pl.lit(None, pl.String).alias(name)
-    return _changed(name, partial(_normalised, name=name, rules=rules)).alias(name)
+    changed = _normalised(VALUE, name=name, rules=rules)
+    return expr_where_needed(pl.col(name), needed=_needs_a_look(name, rules), changed=changed).alias(name)
+
+
+def _needs_a_look(name: str, rules: Rules) -> pl.Expr:
+    """True for values that normalising may change: personal and hidden ones, and those that are not plainly an id."""
+    if name in PERSONAL or name in rules.hidden:
+        return pl.lit(True)
+    words = "|".join(re.escape(word) for word in junk_words(name, rules))
+    blanks, signs, foreign = r"\s.*|.*\s", r"[{$%<].*|[0-]*", r".*[^\x00-\x7f].*"
+    salesforce = "|[a-z0-9]{15}" if name in SALESFORCE_FIELDS else ""
+    return VALUE.str.contains(f"(?is)^(?:{words}|{blanks}|{signs}|{foreign}|{ONE_CHARACTER}{salesforce})$")
 
 
 def _normalised(text: pl.Expr, *, name: str, rules: Rules) -> pl.Expr:
@@ -211,11 +231,15 @@ def _normalised(text: pl.Expr, *, name: str, rules: Rules) -> pl.Expr:
 def is_junk(value: pl.Expr, *, namespace: str, rules: Rules) -> pl.Expr:
     """True for values that name nobody: null words, unresolved templates, all-zero ids, one character 8 times or more."""
     lower = value.str.to_lowercase()
-    words = {*JUNK, *(word.lower() for key in ("all", namespace) for word in rules.junk.get(key, ()))}
     repeated = (value.str.len_chars() >= REPEATED) & (value.str.strip_chars(value.str.head(1)) == "")
-    junk = (value == "") | lower.is_in(sorted(words)) | value.str.contains(JUNK_SHAPES) | repeated
+    junk = (value == "") | lower.is_in(junk_words(namespace, rules)) | value.str.contains(JUNK_SHAPES) | repeated
     valid = [word for key in ("all", namespace) for word in rules.valid.get(key, ())]
     return junk & ~value.is_in(valid) if valid else junk
+
+
+def junk_words(namespace: str, rules: Rules) -> list[str]:
+    """The words that name nobody, in lower case."""
+    return sorted({*JUNK, *(word.lower() for key in ("all", namespace) for word in rules.junk.get(key, ()))})
 
 
 def keyed(text: str, key: bytes) -> str:
@@ -251,15 +275,16 @@ def _keyed_phone(text: str, rules: Rules) -> str | None:
 # ---------------------------------------------------------------- addresses
 
 
-def _with_address(rows: pl.LazyFrame) -> pl.LazyFrame:
+def _with_address(rows: pl.LazyFrame, absent: Container[str]) -> pl.LazyFrame:
     """Split addresses into host, path and campaign; no query is kept."""
     is_url = pl.col("url").is_not_null()
     address = expr_per_distinct(pl.coalesce("url", "path"), _address_parts(), schema=ADDRESS_PARTS)
+    changes = {"path": _without_query, "referrer": _without_secrets}
+    changed = [_changed(name, changes[name]) for name in _those(changes, absent)]
     return (
-        rows.with_columns(
-            address.alias("address"), _changed("path", _without_query), _changed("referrer", _without_secrets)
-        )
+        rows.with_columns(address.alias("address"), *changed)
         .unnest("address")
+        .unnest("place", "query")
         .with_columns(
             hostname=pl.coalesce(_clean_host(pl.col("hostname")), "address_host", pl.when(is_url).then("bare_host")),
             path=pl.coalesce(pl.when(is_url).then("path"), pl.when(is_url).then("bare_path"), "address_path"),
@@ -268,22 +293,40 @@ def _with_address(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-ADDRESS_PARTS: dict[str, type[pl.DataType]] = dict.fromkeys(
-    ("address_host", "address_path", "bare_host", "bare_path", "click_id", *(f"query_{name}" for name in UTM)),
-    pl.String,
+QUERY_PARTS: dict[str, pl.DataType | type[pl.DataType]] = dict.fromkeys(
+    ("click_id", *(f"query_{name}" for name in UTM)), pl.String
 )
+PLACE_PARTS: dict[str, pl.DataType | type[pl.DataType]] = dict.fromkeys(
+    ("address_host", "address_path", "bare_host", "bare_path"), pl.String
+)
+ADDRESS_PARTS = {"place": pl.Struct(PLACE_PARTS), "query": pl.Struct(QUERY_PARTS)}
 
 
 def _address_parts() -> dict[str, pl.Expr]:
-    """The parts of an address; `bare_` ones where the host stands without the slashes before it."""
-    address = pl.col("value").str.extract_groups(ADDRESS)
-    host, path, query = (address.struct.field(name) for name in ("host", "path", "query"))
+    """What stands before the query of an address, and its query, each read once for each distinct text."""
+    pieces = VALUE.str.splitn("#", 2).struct.field("field_0").str.splitn("?", 2)
+    return {
+        "place": expr_per_distinct(pieces.struct.field("field_0"), _place_parts(), schema=PLACE_PARTS),
+        "query": expr_per_distinct(pieces.struct.field("field_1"), _query_parts(), schema=QUERY_PARTS),
+    }
+
+
+def _place_parts() -> dict[str, pl.Expr]:
+    """Host and path of an address; `bare_` ones where the host stands without the slashes before it."""
+    address = pl.col("value").str.extract_groups(PLACE)
+    host, path = (address.struct.field(name) for name in ("host", "path"))
     bare = pl.when(host.is_null()).then(path)
     return {
         "address_host": _clean_host(host),
         "address_path": _rooted(path),
         "bare_host": _clean_host(bare.str.extract(BARE_HOST)),
         "bare_path": _rooted(bare.str.replace(BARE_HOST, "/")),
+    }
+
+
+def _query_parts() -> dict[str, pl.Expr]:
+    query = pl.col("value")
+    return {
         "click_id": _click_parameter(query),
         **{f"query_{name}": _query_value(query, name) for name in UTM},
     }
@@ -329,41 +372,50 @@ def _query_value(query: pl.Expr, name: str) -> pl.Expr:
 # ---------------------------------------------------------------- plain values, money
 
 
-def _plain_fields(rules: Rules) -> list[pl.Expr]:
+def _plain_fields(rules: Rules, absent: Container[str]) -> list[pl.Expr]:
     internal = pl.col("hostname").is_in([host.lower() for host in rules.internal_hosts])
-    texts = [pl.col(name).str.strip_chars() for name in ("event", "event_id", "object", "state", "visit_id")]
+    named = _those(("event", "event_id", "object", "state", "visit_id"), absent)
+    texts = [pl.col(name).str.strip_chars() for name in named]
+    flags = {name: _truth(name, absent) for name in ("is_bot", "is_internal")}
+    device = [] if "device" in absent else [pl.col("device").str.strip_chars().str.to_lowercase()]
     return [
         *[pl.when(text != "").then(text) for text in texts],
-        pl.col("seq").str.strip_chars().cast(pl.Int64, strict=False).alias("seq"),
+        _whole_number("seq", absent).alias("seq"),
         pl.col("seq").is_not_null().alias("seq:given"),
-        pl.coalesce(_truth("is_bot"), "agent_is_bot", pl.lit(False)).alias("is_bot"),
-        pl.coalesce(_truth("is_internal"), internal, pl.lit(False)).alias("is_internal"),
-        *[
-            (pl.col(name).is_not_null() & _truth(name).is_null()).alias(f"{name}:wrong")
-            for name in ("is_bot", "is_internal")
-        ],
-        pl.coalesce(pl.col("device").str.strip_chars().str.to_lowercase(), "agent_device").alias("device"),
+        pl.coalesce(flags["is_bot"], "agent_is_bot", pl.lit(False)).alias("is_bot"),
+        pl.coalesce(flags["is_internal"], internal, pl.lit(False)).alias("is_internal"),
+        *[(pl.col(name).is_not_null() & flag.is_null()).alias(f"{name}:wrong") for name, flag in flags.items()],
+        pl.coalesce(*device, "agent_device").alias("device"),
         pl.coalesce("browser", "agent_browser").alias("browser"),
     ]
 
 
-def _truth(name: str) -> pl.Expr:
-    return (
-        pl.col(name).str.strip_chars().str.to_lowercase().replace_strict(TRUTH, default=None, return_dtype=pl.Boolean)
-    )
+def _truth(name: str, absent: Container[str]) -> pl.Expr:
+    if name in absent:
+        return pl.lit(None, pl.Boolean)
+    text = pl.col(name).str.strip_chars().str.to_lowercase()
+    return text.replace_strict(TRUTH, default=None, return_dtype=pl.Boolean)
 
 
-def _with_money(rows: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
+def _whole_number(name: str, absent: Container[str]) -> pl.Expr:
+    if name in absent:
+        return pl.lit(None, pl.Int64)
+    return pl.col(name).str.strip_chars().cast(pl.Int64, strict=False)
+
+
+def _with_money(rows: pl.LazyFrame, rules: Rules, absent: Container[str]) -> pl.LazyFrame:
     """Money in minor units: decimals by the currency's ISO exponent; what is given back is negative."""
+    if not _those(("value", "value_minor"), absent):
+        never = [pl.lit(False).alias(f"{name}:wrong") for name in ("value", "currency")]
+        return rows.with_columns(*never, currency=pl.lit(None, pl.String), value_minor=pl.lit(None, pl.Int64))
     given = pl.col("value").is_not_null() | pl.col("value_minor").is_not_null()
     currency = pl.col("currency").str.strip_chars().str.to_uppercase().fill_null(rules.currency)
-    minor = _minor_units(pl.col("value").str.strip_chars(), pl.col("currency"))
-    counted = pl.col("value_minor").str.strip_chars().cast(pl.Int64, strict=False)
-    amount = pl.coalesce(counted, pl.when(minor.abs() < GREATEST_MINOR).then(minor))
+    minor = _in_exponent_of(pl.col("currency"), pl.col("amounts"))
+    amount = pl.coalesce(_whole_number("value_minor", absent), pl.when(minor.abs() < GREATEST_MINOR).then(minor))
     amount = pl.when(pl.col("event") == "order_returned").then(-amount.abs()).otherwise(amount)
     known = pl.col("value_minor").is_not_null()
     return (
-        rows.with_columns(currency=pl.when(given).then(currency), money_given=given)
+        rows.with_columns(currency=pl.when(given).then(currency), money_given=given, amounts=_minor_units("value"))
         .with_columns(value_minor=amount)
         .with_columns(
             (pl.col("money_given") & ~known).alias("value:wrong"),
@@ -373,18 +425,19 @@ def _with_money(rows: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
     )
 
 
-def _minor_units(value: pl.Expr, currency: pl.Expr) -> pl.Expr:
-    """Text of an amount in minor units; each distinct text is read once."""
-    exponents = {f"by_{exponent}": exponent for exponent in sorted({2, *EXPONENTS.values()})}
-    text = pl.col("value")
+def _minor_units(name: str) -> pl.Expr:
+    """Text of an amount in minor units, by exponent; each distinct text is read once."""
     read = {
-        name: pl.coalesce(_exact_minor(text, exponent), _rounded_minor(text, exponent))
-        for name, exponent in exponents.items()
+        place: pl.coalesce(_exact_minor(VALUE, exponent), _rounded_minor(VALUE, exponent))
+        for place, exponent in BY_EXPONENT.items()
     }
-    amounts = expr_per_distinct(value, read, schema=dict.fromkeys(exponents, pl.Int64))
+    return expr_per_distinct(pl.col(name).str.strip_chars(), read, schema=dict.fromkeys(read, pl.Int64))
+
+
+def _in_exponent_of(currency: pl.Expr, amounts: pl.Expr) -> pl.Expr:
     exponent_of = currency.replace_strict(EXPONENTS, default=2, return_dtype=pl.Int64)
     return pl.coalesce(
-        pl.when(exponent_of == exponent).then(amounts.struct.field(name)) for name, exponent in exponents.items()
+        pl.when(exponent_of == exponent).then(amounts.struct.field(place)) for place, exponent in BY_EXPONENT.items()
     )
 
 
@@ -410,37 +463,28 @@ def _rounded_minor(value: pl.Expr, exponent: int) -> pl.Expr:
 # ---------------------------------------------------------------- the verdict (semantics.md §3)
 
 
-def _verdict(rules: Rules) -> list[pl.Expr]:
+def _verdict(rules: Rules, absent: Container[str]) -> list[pl.Expr]:
     """Why a row cannot be used, the first reason that applies, and the field concerned."""
     is_event = pl.col("variant") > 0
-    unread = pl.coalesce(
-        pl.when(pl.col(f"{name}:given") & pl.col(_read(name)).is_null()).then(pl.lit(name)) for name in DATED
-    )
     untimed = is_event & ~pl.any_horizontal(f"{name}:given" for name in TIME_FIELDS if name != "sent_at")
     future = is_event & pl.col("received_at").is_null() & (pl.col("occurred_at") > latest_instant(rules.complete_to))
-    conflict = _conflict(rules, is_event)
-    problem = pl.col("problem")
+    nobody = _nobody(rules, is_event) & pl.col("structured").is_null()
+    structured, problem = pl.col("structured"), pl.col("problem")
     early = pl.when(~problem.str.starts_with("type_conflict")).then(problem)
+    tests: list[tuple[str, pl.Expr, pl.Expr]] = [
+        ("missing_time", untimed, pl.lit("occurred_at")),
+        *[("bad_time", pl.col(f"{name}:given") & pl.col(_read(name)).is_null(), pl.lit(name)) for name in DATED],
+        ("future_time", future, pl.lit("occurred_at")),
+        ("missing_identity", nobody, pl.lit("record_id" if rules.is_record else "")),
+        ("type_conflict", structured.is_not_null(), structured),
+        *[("type_conflict", test, pl.lit(name)) for name, test in _conflicts(rules, is_event, absent).items()],
+        ("type_conflict", problem.is_not_null(), problem.str.extract(":(.*)$")),
+    ]
     reason = pl.coalesce(
-        early.str.extract("^([a-z_]+)"),
-        pl.when(untimed).then(pl.lit("missing_time")),
-        pl.when(unread.is_not_null()).then(pl.lit("bad_time")),
-        pl.when(future).then(pl.lit("future_time")),
-        pl.when(_nobody(rules, is_event) & pl.col("structured").is_null()).then(pl.lit("missing_identity")),
-        pl.when(conflict.is_not_null() | problem.is_not_null()).then(pl.lit("type_conflict")),
+        early.str.extract("^([a-z_]+)"), *[pl.when(test).then(pl.lit(name)) for name, test, _ in tests]
     )
-    concerned = pl.coalesce(
-        early.str.extract(":(.*)$"),
-        pl.when(early.is_not_null()).then(pl.lit("")),
-        pl.when(untimed).then(pl.lit("occurred_at")),
-        unread,
-        pl.when(future).then(pl.lit("occurred_at")),
-        pl.when(_nobody(rules, is_event) & pl.col("structured").is_null()).then(
-            pl.lit("record_id" if rules.is_record else "")
-        ),
-        conflict,
-        problem.str.extract(":(.*)$"),
-    )
+    told_early = pl.coalesce(early.str.extract(":(.*)$"), pl.when(early.is_not_null()).then(pl.lit("")))
+    concerned = pl.coalesce(told_early, *[pl.when(test).then(field) for _, test, field in tests])
     return [reason.alias("reason"), pl.when(concerned != "").then(concerned).alias("field")]
 
 
@@ -460,15 +504,16 @@ def _nobody(rules: Rules, is_event: pl.Expr) -> pl.Expr:
     return is_event & ~named
 
 
-def _conflict(rules: Rules, is_event: pl.Expr) -> pl.Expr:
-    """The first field whose value is not of its type."""
-    wrong = {
+def _conflicts(rules: Rules, is_event: pl.Expr, absent: Container[str]) -> dict[str, pl.Expr]:
+    """By field, where its value is not of its type."""
+    flags = _those(("is_bot", "is_internal"), absent)
+    money = ("value", "currency") if _those(("value", "value_minor"), absent) else ()
+    return {
         "event": is_event & pl.col("event").is_null(),
         "seq": pl.col("seq:given") & pl.col("seq").is_null(),
-        **{name: pl.col(f"{name}:wrong") for name in ("value", "currency", "is_bot", "is_internal")},
+        **{name: pl.col(f"{name}:wrong") for name in (*money, *flags)},
         **({"whole": is_event & pl.col("whole").is_null()} if rules.is_part else {}),
     }
-    return pl.coalesce("structured", *[pl.when(test).then(pl.lit(name)) for name, test in wrong.items()])
 
 
 # ---------------------------------------------------------------- what decides among rows of one key
@@ -484,18 +529,31 @@ def _content(rules: Rules) -> pl.Expr:
     seen_at = pl.when(own_time).then(pl.col("occurred_at").dt.timestamp("us"))
     named = [pl.col("channel") if name == "given_channel" else pl.col(name) for name in CONTENT]
     parts = [pl.lit(rules.source), *named, pl.col("time_precision"), *times, seen_at, pl.coalesce("line", "whole")]
-    numbered = pl.struct(part.alias(str(number)) for number, part in enumerate(parts))
-    return numbered.map_batches(_key_of_parts, return_dtype=KEY, is_elementwise=True)
+    numbered = [part.alias(str(number)) for number, part in enumerate(parts)]
+    told = pl.struct(pl.col("reason").is_null().alias("good"), *numbered)
+    return told.map_batches(_key_of_parts, return_dtype=KEY, is_elementwise=True)
 
 
 def _key_of_parts(parts: pl.Series) -> pl.Series:
-    """fast_key of the members of a struct; a run of members without any value is written as its separators at once."""
+    """fast_key of the members of a struct; a run of members without any value is written as its separators at once.
+
+    The key of a row that is not good may be null, so only members that some good row lacks are filled with empty text.
+    """
     frame = parts.struct.unnest()
+    good = frame.drop_in_place("good")
     pieces: list[pl.Expr] = []
     for is_absent, run in groupby(frame.columns, key=lambda name: frame[name].null_count() == frame.height):
         names = list(run)
-        pieces += [pl.lit(SEPARATOR * (len(names) - 1))] if is_absent else [pl.col(name) for name in names]
-    return frame.select(fast_key(*pieces).alias(parts.name)).to_series()
+        pieces += (
+            [pl.lit(SEPARATOR * (len(names) - 1))] if is_absent else [_filled(frame[name], good) for name in names]
+        )
+    key = key_of(pl.concat_str(pieces, separator=SEPARATOR))
+    return frame.select(key.alias(parts.name)).to_series()
+
+
+def _filled(values: pl.Series, good: pl.Series) -> pl.Expr:
+    text = pl.col(values.name).cast(pl.String)
+    return text.fill_null("") if (values.is_null() & good).any() else text
 
 
 def _sort_at(rules: Rules) -> pl.Expr:

@@ -22,7 +22,12 @@ def digest_id(*parts: pl.Expr | str) -> pl.Expr:
 
 def fast_key(*parts: pl.Expr | str) -> pl.Expr:
     """A UInt64 key of the parts (text; null counts as empty), from XXH3-64."""
-    key: pl.Expr = joined(*parts).nchash.xxh3_64()  # type: ignore[attr-defined]
+    return key_of(joined(*parts))
+
+
+def key_of(text: pl.Expr) -> pl.Expr:
+    """The UInt64 key of one text, from XXH3-64."""
+    key: pl.Expr = text.nchash.xxh3_64()  # type: ignore[attr-defined]
     return key
 
 

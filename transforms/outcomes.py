@@ -10,6 +10,7 @@ from transforms.hashing import digest_id, fast_key
 from transforms.mapping import Source, is_plural
 
 ROWS_PER_FILE = 1 << 40
+PLACE = pl.col("file").cast(pl.Int64) * ROWS_PER_FILE + pl.col("row")
 CONTENDER = ("row_key", "sort_at", "content", "tie")
 
 
@@ -54,8 +55,7 @@ def row_summary(canonical: pl.DataFrame, *, source: Source) -> pl.DataFrame:
 
 def _in_row_order(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows by (file, row); as they come from the readers they already are."""
-    place = rows.select(pl.col("file").cast(pl.Int64) * ROWS_PER_FILE + pl.col("row")).to_series()
-    return rows if place.is_sorted() else rows.sort("file", "row")
+    return rows if rows.select(PLACE).to_series().is_sorted() else rows.sort("file", "row")
 
 
 def _must_tell(source: Source) -> bool:
@@ -77,7 +77,7 @@ def with_keys(rows: pl.DataFrame, *, name: str, source: Source, earlier: pl.Data
         row_id = pl.concat_str("object", "record_id", separator=":")
     else:
         own = pl.lit(None, pl.String) if source.group else pl.col("event_id")
-        all_named = not source.group and rows["event_id"].null_count() == 0
+        all_named = not source.group and rows.filter(good)["event_id"].null_count() == 0
         row_id = own if all_named else pl.coalesce(own, _content_id(source))
         rows = _with_ordinals(rows, earlier) if source.identical_rows == "keep" else rows
     row_id = pl.concat_str("whole", row_id, separator=":") if source.whole else row_id
@@ -176,7 +176,7 @@ def events_of(canonical: pl.DataFrame, loaded: pl.DataFrame, *, source: Source) 
     a line item is known by its group, one without a group by itself.
     """
     events = canonical.filter(pl.col("variant") > 0) if is_plural(source) else canonical
-    kept = events.join(loaded, on=["file", "row"], how="inner", maintain_order="left")
+    kept = _of_rows(events, loaded) if is_plural(source) else _of_own_rows(events, loaded)
     if source.record:
         event_id = state_key()
     elif source.group:
@@ -191,12 +191,25 @@ def events_of(canonical: pl.DataFrame, loaded: pl.DataFrame, *, source: Source) 
     return named
 
 
+def _of_rows(canonical: pl.DataFrame, loaded: pl.DataFrame) -> pl.DataFrame:
+    """The canonical rows of some physical rows, with what these are known by."""
+    return canonical.join(loaded, on=["file", "row"], how="inner", maintain_order="left")
+
+
+def _of_own_rows(canonical: pl.DataFrame, loaded: pl.DataFrame) -> pl.DataFrame:
+    """The same where each physical row has one canonical row and both are in order, which saves a join."""
+    kept = canonical.filter(canonical.select(PLACE).to_series().is_in(loaded.select(PLACE).to_series().implode()))
+    if kept.select("file", "row").equals(loaded.select("file", "row")):
+        return kept.hstack(loaded.drop("file", "row"))
+    return _of_rows(canonical, loaded)
+
+
 def records_of(canonical: pl.DataFrame, loaded: pl.DataFrame) -> pl.DataFrame:
     """The records that loaded rows are: one row per record, with the earliest time from which it is evidence.
 
     In:  canonical rows of a record source; loaded: file, row, row_id, row_key. Out: canonical columns with evident_at.
     """
-    kept = canonical.join(loaded, on=["file", "row"], how="inner", maintain_order="left")
+    kept = _of_rows(canonical, loaded)
     dated = kept.filter(pl.col("variant") > 0).group_by("row_key").agg(first_at=pl.col("occurred_at").min())
     itself = kept.filter(pl.col("variant") == 0).join(dated, on="row_key", how="left", maintain_order="left")
     return itself.with_columns(evident_at=pl.coalesce("occurred_at", "first_at", "modified_at"))

@@ -74,10 +74,10 @@ def _file(path: Path) -> Iterator[pq.ParquetFile]:
     """A Parquet file whose columns of text come as dictionaries, so that a value that is repeated is held once."""
     try:
         with ExitStack() as stack:
-            source = str(path)
+            source: Any = str(path)
             if path.suffix.lower() in (".gz", ".zst") and not _is_bare(path):
                 source = stack.enter_context(TemporaryFile())
-                shutil.copyfileobj(stack.enter_context(opened(path)), source, BLOCK_BYTES)
+                shutil.copyfileobj(cast(Any, stack.enter_context(opened(path))), source, BLOCK_BYTES)
             metadata = stack.enter_context(pq.ParquetFile(source)).metadata
             _refuse_bomb(metadata.num_rows, path.stat().st_size)
             texts = [column.path for column in map(metadata.schema.column, range(metadata.num_columns))

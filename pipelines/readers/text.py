@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pipelines.errors import UnreadableFile
 
-BLOCK_BYTES = 48 << 20
+BLOCK_BYTES = 24 << 20
 LONGEST_ROW = 1 << 20
 KEPT_CHARACTERS = 10_000
 UNPACKED_FREE = 1 << 30

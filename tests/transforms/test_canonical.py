@@ -4,11 +4,32 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from transforms.canonical import Rules, canonical_rows, e164, is_junk, salesforce_id
 from transforms.mapping import TEXT_FIELDS, TIME_FIELDS
 
 KEY = b"secret"
+WORDS = st.sampled_from(
+    [
+        "null",
+        "None",
+        "n/a",
+        "-1",
+        "0",
+        "00-00",
+        "aaaaaaaa",
+        "aaaaaaa",
+        "{{id}}",
+        "%id%",
+        "<id>",
+        "[object Object]",
+        "u1",
+    ]
+)
+BLANKS = st.sampled_from(["", " ", "\t", "\n", "\u00a0", "\u3000"])
+ANY_IDENTIFIER = st.builds("{}{}{}".format, BLANKS, st.one_of(WORDS, st.text(max_size=12)), BLANKS)
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
@@ -16,8 +37,8 @@ def at(clock):
     return None if clock is None else datetime.fromisoformat(f"2026-01-31T{clock}+00:00")
 
 
-def judged(rules=None, **fields):
-    """One mapped event with these fields, made canonical; the rest is an ordinary page view."""
+def mapped_row(**fields):
+    """One mapped event with these fields; the rest is an ordinary page view."""
     said = {"event": "page_view", "anonymous_id": "v1", "occurred_at": at("09:00"), **fields}
     row = {
         "file": 0, "row": 1, "text": "raw", "problem": None, "landed_at": NOON, "variant": 1, "line": None, "whole": None, "planned": 0,
@@ -26,11 +47,18 @@ def judged(rules=None, **fields):
     }  # fmt: skip
     for name in (*TIME_FIELDS, "modified_at"):
         row |= {name: said.get(name), f"{name}:given": said.get(name) is not None, f"{name}:day": False}
-    row |= {name: value for name, value in said.items() if value is not None or name not in ("occurred_at",)}
+    return row | {name: value for name, value in said.items() if value is not None or name not in ("occurred_at",)}
+
+
+def mapped(*rows):
     times = dict.fromkeys((*TIME_FIELDS, "modified_at", "landed_at"), pl.Datetime("us", "UTC"))
     texts = dict.fromkeys((*TEXT_FIELDS, "text", "problem", "line", "whole", "properties"), pl.String)
-    frame = pl.DataFrame([row], schema_overrides={**times, **texts, "variant": pl.Int32})
-    return canonical_rows(frame.lazy(), rules=rules or Rules(hmac_key=KEY)).collect().row(0, named=True)
+    return pl.DataFrame(rows, schema_overrides={**times, **texts, "variant": pl.Int32}).lazy()
+
+
+def judged(rules=None, **fields):
+    """One mapped event, made canonical."""
+    return canonical_rows(mapped(mapped_row(**fields)), rules=rules or Rules(hmac_key=KEY)).collect().row(0, named=True)
 
 
 def keyed(text):
@@ -105,6 +133,25 @@ def test_a_value_declared_valid_is_not_junk_and_more_can_be_declared_junk():
         True,
         True,
     ]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(ANY_IDENTIFIER, min_size=1, max_size=20))
+def test_an_identifier_is_its_text_without_blanks_around_it_unless_it_is_junk(values):
+    stripped = pl.Series(values).str.strip_chars().to_frame("value")
+    junk = is_junk(pl.col("value"), namespace="user_id", rules=Rules())
+
+    rows = canonical_rows(mapped(*[mapped_row(user_id=value) for value in values]), rules=Rules()).collect()
+
+    assert rows["user_id"].to_list() == stripped.select(pl.when(~junk).then("value")).to_series().to_list()
+
+
+def test_every_row_of_many_gets_its_own_hash():
+    mails = ["A@x.org", None, "b@x.org", "a@x.org "]
+
+    rows = canonical_rows(mapped(*[mapped_row(email=mail) for mail in mails]), rules=Rules(hmac_key=KEY)).collect()
+
+    assert rows["email"].to_list() == [keyed("a@x.org"), None, keyed("b@x.org"), keyed("a@x.org")]
 
 
 def test_a_row_that_names_nobody_is_told_so():
@@ -290,6 +337,32 @@ def test_every_other_field_belongs_to_the_content():
 
     assert len({plain, judged(path="/x")["content"], judged(title="/x")["content"], judged(properties='{"a":1}')["content"],
                 judged(occurred_at=at("09:01"))["content"]}) == 5  # fmt: skip
+
+
+def test_the_rows_around_a_row_do_not_change_its_content():
+    rows = [
+        mapped_row(event_id="1", title="a"),
+        mapped_row(event_id="2"),
+        mapped_row(problem="parse_error", event=None),
+    ]
+
+    together = canonical_rows(mapped(*rows), rules=Rules()).collect()["content"].to_list()
+
+    assert together[:2] == [
+        judged(Rules(), event_id="1", title="a")["content"],
+        judged(Rules(), event_id="2")["content"],
+    ]
+
+
+@pytest.mark.parametrize("kind", ["web", "crm"])
+def test_that_a_field_is_known_to_be_absent_changes_nothing(kind):
+    frame = mapped(mapped_row(event_id="1"), mapped_row(anonymous_id=None), mapped_row(event=None))
+    absent = set(TEXT_FIELDS) - {"event_id", "event", "anonymous_id"}
+    rules = Rules(kind=kind, has_typed_values=True)
+
+    told = canonical_rows(frame, rules=rules, absent=absent).collect()
+
+    assert told.equals(canonical_rows(frame, rules=rules).collect())
 
 
 def test_rows_without_an_id_that_only_their_receipt_dates_are_told_apart_by_it():
