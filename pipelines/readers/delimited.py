@@ -131,10 +131,10 @@ def _without_zeros(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _width(lines: pl.DataFrame, delimiter: str) -> int | None:
-    """How many fields the first record has; None when it is not known."""
+    """How many fields the first record has; None when it is not known, or may be the title of a report (one field)."""
     first = lines.filter(pl.col("problem").is_null())["text"].head(1).to_list()
     fields = _parse_record(first, 0, delimiter)[0] if first and len(delimiter) == 1 else None
-    return len(fields) if fields else None
+    return len(fields) if fields and len(fields) > 1 else None
 
 
 def split_records(
