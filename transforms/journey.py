@@ -142,7 +142,8 @@ class Sessions(Entry):
         "they never open or extend a session.",
     )  # fmt: skip
     extending: Names = Field(
-        ("page_ping",), description="Signs of life: they extend a session that is open, and never open one."
+        ("page_ping", "user_engagement"),
+        description="Signs of life: they extend a session that is open, and never open one.",
     )
 
     @model_validator(mode="after")

@@ -14,6 +14,10 @@ from transforms.mapping import json_text, snake_case
 EVENTS = {
     "screen_view": "page_view",
     "view_item": "product_view",
+    "view_item_list": "product_list_view",
+    "select_item": "product_list_click",
+    "view_promotion": "promo_view",
+    "select_promotion": "promo_click",
     "view_cart": "cart_viewed",
     "begin_checkout": "checkout_started",
     "add_shipping_info": "shipping_entered",

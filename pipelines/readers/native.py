@@ -177,6 +177,8 @@ def _tables_of(name: str, source: Source, native: Native) -> list[str]:
     for table in source.tables:
         if table not in asked:
             raise ConfigurationError(f"sources.{name}.tables: no `files` are given for the table '{table}'")
+    if native.tables and source.whole:
+        raise ConfigurationError(f"sources.{name}: `whole` is for formats of one table; {native.name} has several")
     if native.tables and source.fields:
         raise ConfigurationError(
             f"sources.{name}: {native.name} has several tables; say `fields` by table: tables: {{{asked[0]}: {{fields: …}}}}"

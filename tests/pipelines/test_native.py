@@ -146,6 +146,7 @@ def test_what_a_format_hides_a_business_cannot_show_and_what_it_leaves_out_stays
     [
         ({"files": {"contact": "c.csv"}}, "no table 'contact' (did you mean 'contacts'?); it has: contacts, tickets"),
         ({"files": "c.csv"}, 'give `files` by table, such as {contacts: "…/contacts*"}'),
+        ({"files": {"tickets": "t"}, "whole": {"by": ["day"]}}, "`whole` is for formats of one table"),
         ({"files": {"tickets": "t"}, "tables": {"contacts": {}}}, "no `files` are given for the table 'contacts'"),
         (
             {"files": {"tickets": "t"}, "fields": {"email": "m"}},

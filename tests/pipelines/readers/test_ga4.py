@@ -307,7 +307,7 @@ def test_every_row_has_its_outcome(place):
 
 
 def test_a_row_without_batch_is_its_content(place):
-    put(place, "events_20210131.ndjson", hit("view_promotion"), hit("view_promotion", event_params=params(promo="a")))
+    put(place, "events_20210131.ndjson", hit("scroll"), hit("scroll", event_params=params(promo="a")))
 
     assert place.load().outcomes == {"loaded": 2}
 
@@ -362,6 +362,7 @@ def test_a_night_stitches_a_users_browsers_and_counts_no_made_up_event(tmp_path:
         hit("login", at=NOON + 9_000_000, user_id="u-1"), hit("purchase", at=NOON + 60_000_000, event_params=params(value=5, currency="USD")),
         hit("page_view", who="8.8", at=NOON + 10, event_params=page, session=7), hit("login", who="8.8", at=NOON + 20, user_id="u-1", session=7),
         hit("session_start", who="9.9", session=8), hit("page_view", who="9.9", event_params=page, session=8),
+        hit("user_engagement", at=NOON + 50_000_000, who="9.9", session=8),
     )  # fmt: skip
     (tmp_path / "landing").mkdir()
     (tmp_path / "landing" / "events_20210131.ndjson.gz").write_bytes(gzip.compress(lines(*rows).encode()))
