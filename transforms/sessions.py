@@ -185,7 +185,7 @@ def _brings_campaign(session: pl.Series) -> pl.Expr:
     said = pl.struct(pl.col("own_channel").fill_null(DIRECT), "utm_campaign")
     said_before = pl.when(says | lands).then(said).forward_fill().shift()
     session_before = pl.when(says | lands).then(session).forward_fill().shift()
-    return says & (session_before == session) & said.ne_missing(said_before)
+    return says & (session_before == session).fill_null(False) & said.ne_missing(said_before)
 
 
 def _session_of_passive(lane: pl.DataFrame, sessions: pl.DataFrame) -> pl.Series:

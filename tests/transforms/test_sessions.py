@@ -388,6 +388,12 @@ def test_events_without_the_source_s_session_fall_back_on_the_timeout():
     assert session_places(timeline_of(*events, sessions={"per": "given"})) == [1, 1, 2]
 
 
+def test_a_campaign_after_an_event_without_a_page_stays_in_its_session():
+    events = ({}, {"click_id": "gclid", "occurred_at": at(1)})
+
+    assert session_places(timeline_of(*events, sessions={"split_on_campaign": True})) == [1, 1]
+
+
 def test_a_new_campaign_splits_only_where_asked():
     events = [
         {"path": "/", "utm_medium": "email", "utm_campaign": "may"},
