@@ -131,12 +131,35 @@ class Warehouse:
         connection.execute("BEGIN TRANSACTION")
         for schema in SCHEMAS:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        held = {row[0] for row in connection.sql(sql_text("ops/table_names.sql")).fetchall()}
+        held = dict(connection.sql(sql_text("ops/table_columns.sql")).fetchall())
+        old = outdated(held)
         for table in TABLES.values():
-            if table.name not in held:
+            if table.name in old:
+                connection.execute(f"DROP TABLE {quoted(table.name)}")
+            if table.name in old or table.name not in held:
                 create(connection, table)
         connection.execute("COMMIT")
         return connection
+
+
+def outdated(held: Mapping[str, list[str]]) -> set[str]:
+    """Tables that another version of the product made otherwise, given the columns of those that are held.
+
+    What landed is read as one: when one table of raw is outdated, all are, and the next run reads it again.
+    """
+    differ = {
+        name
+        for name, columns in held.items()
+        if name in TABLES
+        and columns != [f"{column.name} {stored_type(column.dtype)}" for column in TABLES[name].columns]
+    }
+    is_raw_outdated = any(name.startswith("raw.") for name in differ)
+    return differ | {name for name in held if is_raw_outdated and name in TABLES and name.startswith("raw.")}
+
+
+def stored_type(dtype: PolarsDataType) -> str:
+    """The type as DuckDB tells it back."""
+    return duckdb_type(dtype).replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE")
 
 
 class PublishedWarehouse(Warehouse):

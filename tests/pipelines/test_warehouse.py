@@ -152,3 +152,24 @@ def test_a_site_is_swapped_in_whole(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == ["2026-01-01", "2026-01-02", "latest"]
     assert sorted(path.name for path in index.parent.iterdir()) == ["assets", "index.html"]
     assert (tmp_path / "reports" / "2026-01-01" / "gone.html").exists()
+
+
+def test_tables_that_another_version_made_otherwise_are_made_anew_and_the_others_stay(tmp_path):
+    build = Warehouse(tmp_path / "build.duckdb")
+    with build.writing() as connection:
+        connection.execute("ALTER TABLE raw.row_outcomes DROP COLUMN tie")
+        connection.execute("INSERT INTO raw.sources VALUES ('web', 'v1')")
+        connection.execute("INSERT INTO ops.runs BY NAME SELECT 'r1' AS run_id")
+
+    with build.opened():
+        assert build.read("raw.row_outcomes").columns == list(TABLES["raw.row_outcomes"].schema)
+        assert build.read("raw.sources").is_empty()
+        assert build.read("ops.runs")["run_id"].to_list() == ["r1"]
+
+
+def test_tables_of_this_version_are_kept(tmp_path):
+    build = Warehouse(tmp_path / "build.duckdb")
+    with build.writing() as connection:
+        connection.execute("INSERT INTO raw.sources VALUES ('web', 'v1')")
+
+    assert build.read("raw.sources").height == 1
