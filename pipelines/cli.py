@@ -88,8 +88,8 @@ def init(
         raise ConfigurationError("name the files of an export after --from: journeys init DIR --from FILES")
     from pipelines.demo import make_workspace
 
-    plans, hosts = guessed([*(from_ or []), *(files or [])])
-    made = make_workspace(folder, preset=preset, plans=plans, hosts=hosts)
+    plans, found = guessed([*(from_ or []), *(files or [])])
+    made = make_workspace(folder, preset=preset, plans=plans, **found)
     out.print(f"Made {made.root} with the preset {preset} ({', '.join(preset_names())} are there).", markup=False)
     if plans:
         out.print("Next: look over `sources:` in journey.yaml, then", markup=False)
@@ -98,21 +98,21 @@ def init(
     out.print(f"  journeys check --workspace {folder}\n  journeys run --workspace {folder}", markup=False)
 
 
-def guessed(paths: list[Path]) -> tuple[list[Any], list[str]]:
-    """The sources that read the files of an export, each told with its doubts, and the hosts of the business.
+def guessed(paths: list[Path]) -> tuple[list[Any], dict[str, Any]]:
+    """The sources that read the files of an export, each told with its doubts; and the business's hosts and currency.
 
     Files that are nothing known are told too.
 
     Raises DataError when none of the files can be read.
     """
-    from pipelines.guess import files_below, guess, own_hosts, planned
+    from pipelines.guess import currency, files_below, guess, own_hosts, planned
 
     guesses = []
     for path in files_below(paths):
         try:
             guesses.append(guess(path))
         except UnreadableFile as error:
-            err.print(f"left out: {path}: {error}", markup=False)
+            err.print(f"left out: {path}: {error}; docs/sources.md says how to map a file of your own", markup=False)
     if paths and not guesses:
         raise DataError(
             "none of these files can be read; docs/sources.md says what can, and how to map a table of your own"
@@ -123,7 +123,7 @@ def guessed(paths: list[Path]) -> tuple[list[Any], list[str]]:
         out.print(f"Source {plan.name}: {count}, {plan.said['format']}", markup=False)
         for doubt in plan.doubts:
             out.print(f"  look: {doubt}", markup=False)
-    return plans, own_hosts(guesses)
+    return plans, {"hosts": own_hosts(guesses), "currency": currency(guesses)}
 
 
 @app.command()

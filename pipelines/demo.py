@@ -18,7 +18,7 @@ STARTER = """# The customer journey of your business. Everything of the preset c
 preset: {preset}
 name: My business
 time_zone: UTC
-currency: USD
+currency: {currency}
 own_hosts: [{hosts}]
 
 # Where events come from: files below landing/. See docs/sources.md for every key.
@@ -38,10 +38,17 @@ EXAMPLE = """#  web: {format: segment, files: "web/**/*.ndjson*"}
 """
 
 
-def make_workspace(folder: Path, *, preset: str, plans: Sequence[Planned] = (), hosts: Sequence[str] = ()) -> Workspace:
+def make_workspace(
+    folder: Path,
+    *,
+    preset: str,
+    plans: Sequence[Planned] = (),
+    hosts: Sequence[str] = (),
+    currency: str | None = None,
+) -> Workspace:
     """Make a workspace with a preset: journey.yaml, landing/, .env with a fresh key, .env.example.
 
-    The files of `plans` are copied to where their source of journey.yaml expects them; `hosts` are those of the business.
+    The files of `plans` are copied to where their source of journey.yaml expects them; `hosts` and `currency` are those of the business.
 
     Raises ConfigurationError for an unknown preset, or a folder that already holds a journey.yaml.
     """
@@ -55,7 +62,9 @@ def make_workspace(folder: Path, *, preset: str, plans: Sequence[Planned] = (), 
             (place.landing / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place.landing / target)
     sources = "".join(map(source_text, plans)) or EXAMPLE
-    starter = STARTER.format(preset=preset, hosts=", ".join(hosts or ["www.example.com"]), sources=sources)
+    starter = STARTER.format(
+        preset=preset, currency=currency or "USD", hosts=", ".join(hosts or ["www.example.com"]), sources=sources
+    )
     place.journey_file.write_text(starter, encoding="utf-8")
     write_key(place, secrets.token_hex(32))
     (place.root / ".env.example").write_text(f"{KEY_VARIABLE}=a-long-random-text\n", encoding="utf-8")

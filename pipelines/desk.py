@@ -32,6 +32,9 @@ from transforms.mapping import (
 )
 from transforms.outcomes import row_summary
 
+READING = 2
+"""Raised when a release reads the same rows otherwise, so that they are read again."""
+
 
 @dataclass(frozen=True)
 class Desk:
@@ -118,6 +121,7 @@ def _rule_version(
     """Keyed hash of all that decides how the rows of a source are read."""
     replayed = [replay for replay in replays(landing) if (replay.source, replay.reason) == (name, JUDGED_BY_THE_CLOCK)]
     said = {
+        "reading": READING,
         **({"replayed": [[replay.file_id, replay.at] for replay in replayed]} if replayed else {}),
         "source": source.model_dump(mode="json", exclude={"lateness"}),
         "feeds": [

@@ -1,5 +1,6 @@
 """Guessing: what unknown files are, from their first rows, as the sources of a first journey.yaml."""
 
+import csv
 import json
 import re
 from collections import Counter
@@ -24,6 +25,7 @@ SNIFFED_BYTES = 1 << 20
 DELIMITERS = (",", ";", "\t", "|")
 ENOUGH = 0.9
 OWN_SHARE = 0.1
+TITLES = 10
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "event_id": ("eventid", "messageid", "hitid", "uuid", "guid", "id", "orderid", "orderno", "ordernumber", "transactionid", "rowid"),
@@ -55,6 +57,11 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "currency": ("currency", "currencycode"),
 }  # fmt: skip
 WHO = ("user_id", "email", "phone", "anonymous_id", "device_id")
+TELLING = (
+    r"name|mail|phone|mobile|street|address|city|zip|postal|birth|ssn|passw|token|secret|iban|card|^ip$|_ip$|ip_|clientip|"
+    r"note|comment|message|text|body|subject|description|review|remark|memo|feedback|answer"
+)
+LINES = {"row": pl.Int64, "text": pl.String, "problem": pl.String}
 FORMATS = ("iso", "epoch_s", "epoch_ms", "epoch_us", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%m/%d/%Y %H:%M:%S",
            "%m/%d/%Y %H:%M", "%m/%d/%Y", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d")  # fmt: skip
 
@@ -79,13 +86,32 @@ class Guess:
     said: Mapping[str, Any] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
     hosts: Mapping[str, int] = field(default_factory=dict)
+    currencies: Mapping[str, int] = field(default_factory=dict)
 
 
 def guess(path: Path) -> Guess:
     """What a file is; raises UnreadableFile when it is nothing that can be read."""
     sniffed = sniff(path)
     found = _known_product(sniffed) or _by_columns(sniffed)
-    return replace(found, hosts=_hosts(sniffed.rows))
+    return replace(found, hosts=_hosts(sniffed.rows), currencies=_currencies(sniffed.rows))
+
+
+def currency(guesses: Iterable[Guess]) -> str | None:
+    """The currency that most rows with one name; None when none does."""
+    seen: Counter[str] = Counter()
+    for found in guesses:
+        seen.update(found.currencies)
+    return seen.most_common(1)[0][0] if seen else None
+
+
+def _currencies(rows: pl.DataFrame) -> dict[str, int]:
+    """Rows by the currency that they name."""
+    named = [name for name in rows.columns if _plain(name.rsplit(".", 1)[-1]) in SYNONYMS["currency"]]
+    seen: Counter[str] = Counter()
+    for name in named:
+        codes = rows[name].str.strip_chars().str.to_uppercase().drop_nulls()
+        seen.update(codes.filter(codes.str.contains("^[A-Z]{3}$")).to_list())
+    return dict(seen)
 
 
 def own_hosts(guesses: Iterable[Guess]) -> list[str]:
@@ -128,7 +154,7 @@ def files_below(paths: Iterable[Path]) -> list[Path]:
 def sniff(path: Path) -> Sniffed:
     """The kind of a file and its first rows; raises UnreadableFile."""
     if _bare_name(path).endswith(".parquet"):
-        return _sampled(path, "parquet", ",")
+        return Sniffed(path, "parquet", _parquet(path))
     lines = _first_lines(path)
     told = [line for line in lines if line.strip()]
     if not told:
@@ -136,10 +162,10 @@ def sniff(path: Path) -> Sniffed:
     objects = [item for item in map(_object, told) if item is not None]
     if len(objects) * 2 > len(told):
         return Sniffed(path, "ndjson", _table([dict(_flat(item)) for item in objects]))
-    delimiter = _delimiter(told)
-    if delimiter is None:
+    delimiter, titles = _delimiter(told)
+    if not delimiter or _of_native_lines(told) or _of_native_width(told):
         return Sniffed(path, "lines", pl.DataFrame({"line": told}))
-    return _sampled(path, "tsv" if delimiter == "\t" else "csv", delimiter)
+    return Sniffed(path, "tsv" if delimiter == "\t" else "csv", _records(told[titles:], delimiter), delimiter)
 
 
 def _first_lines(path: Path) -> list[str]:
@@ -172,27 +198,62 @@ def _table(rows: list[dict[str, str | None]]) -> pl.DataFrame:
     )
 
 
-def _delimiter(lines: Sequence[str]) -> str | None:
-    """The delimiter that parts most lines into as many fields as the first, and into most; None when none does."""
-    best: tuple[int, str] | None = None
+def _delimiter(lines: Sequence[str]) -> tuple[str, int]:
+    """The delimiter that parts most lines into as many fields, and into most, and how many title lines stand above; "" for none."""
+    best = (0, "", 0)
     for delimiter in DELIMITERS:
-        fields = lines[0].count(delimiter)
-        alike = sum(line.count(delimiter) >= fields for line in lines)
-        if fields and alike >= ENOUGH * len(lines) and (best is None or fields > best[0]):
-            best = (fields, delimiter)
-    return best[1] if best else None
+        counts = [line.count(delimiter) for line in lines]
+        fields = max(Counter(filter(None, counts)).items(), key=lambda item: (item[1], item[0]), default=(0, 0))[0]
+        titles = next((place for place, count in enumerate(counts) if count >= fields), 0)
+        is_alike = titles <= TITLES and sum(count >= fields for count in counts[titles:]) >= ENOUGH * (
+            len(counts) - titles
+        )
+        if is_alike and fields > best[0]:
+            best = (fields, delimiter, titles)
+    return best[1:]
 
 
-def _sampled(path: Path, kind: str, delimiter: str) -> Sniffed:
-    source = Source.model_validate(
-        {"format": kind, "files": "x", "delimiter": delimiter, "fields": {"event": {"value": "x"}}}
-    )
-    columns = [column for column in readers.columns_of(path, source) or [] if column]
+def _of_native_lines(lines: Sequence[str]) -> str | None:
+    """The format that can take most of the lines apart, such as the log of a web server."""
+    rows = pl.DataFrame({"row": range(len(lines)), "text": lines, "problem": None}, schema=LINES)
+    for native in readers.NATIVE.values():
+        if native.reads == ("lines",) and native.derive(rows)["problem"].null_count() >= ENOUGH * len(lines):
+            return native.name
+    return None
+
+
+def _of_native_width(lines: Sequence[str]) -> str | None:
+    """The format without a header that has as many columns as most of the lines."""
+    widths = Counter(line.count("\t") + 1 for line in lines)
+    for native in readers.NATIVE.values():
+        columns = (native.mapping("") or {}).get("columns", ())
+        if columns and "tsv" in native.reads and widths[len(columns)] >= ENOUGH * len(lines):
+            return native.name
+    return None
+
+
+def _records(lines: Sequence[str], delimiter: str) -> pl.DataFrame:
+    """The records of a table, the first of which names the columns; raises UnreadableFile for one without rows."""
+    try:
+        header, *records = csv.reader(lines, delimiter=delimiter)
+    except csv.Error as error:
+        raise UnreadableFile(f"its fields cannot be told apart ({error})") from error
+    names = [name.strip() for name in header]
+    rows = [dict(zip(names, record, strict=True)) for record in records if len(record) == len(names)]
+    if not rows:
+        raise UnreadableFile("it has no rows")
+    return _table([{name: value for name, value in row.items() if name} for row in rows])
+
+
+def _parquet(path: Path) -> pl.DataFrame:
+    """The first rows of a Parquet file as text; raises UnreadableFile."""
+    source = Source.model_validate({"format": "parquet", "files": "x", "fields": {"event": {"value": "x"}}})
+    columns = readers.columns_of(path, source) or []
     part = next(readers.read(path, source, Wanted(tuple(columns))), None)
     if part is None:
         raise UnreadableFile("it has no rows")
     named = part.filter(pl.col("problem").is_null()).head(SAMPLED).select(f"raw:{column}" for column in columns)
-    return Sniffed(path, kind, named.rename(lambda name: name.removeprefix("raw:")), delimiter)
+    return named.rename(lambda name: name.removeprefix("raw:"))
 
 
 def _bare_name(path: Path) -> str:
@@ -207,13 +268,17 @@ def _bare_name(path: Path) -> str:
 
 def _known_product(sniffed: Sniffed) -> Guess | None:
     """The format and table whose marks the columns bear; of several, the one that knows most of the columns."""
-    columns = {name.casefold() for name in sniffed.rows.columns}
-    columns |= {name.split(".")[0] for name in columns}
+    if sniffed.kind == "lines":
+        lines = sniffed.rows["line"].to_list()
+        name = _of_native_lines(lines) or _of_native_width(lines)
+        return Guess(sniffed.path, name) if name else None
+    columns = {_plain(name) for name in sniffed.rows.columns}
+    columns |= {_plain(name.split(".")[0]) for name in sniffed.rows.columns}
     found = [
         (_known_share(native, table, columns), native.name, table)
         for native in readers.NATIVE.values()
         for table, marks in native.marks.items()
-        if sniffed.kind in native.reads and any({mark.casefold() for mark in all_of} <= columns for all_of in marks)
+        if sniffed.kind in native.reads and any(set(map(_plain, all_of)) <= columns for all_of in marks)
     ]
     if not found:
         return None
@@ -223,9 +288,10 @@ def _known_product(sniffed: Sniffed) -> Guess | None:
 
 
 def _known_share(native: readers.Native, table: str, columns: set[str]) -> float:
+    """The share of the columns that the format's mapping of a table names."""
     mapping = native.mapping(table) or {}
-    known = {str(name).casefold() for name in mapping.get("aliases", ())}
-    known |= {str(name).casefold() for name in _names(mapping.get("fields", {}))}
+    known = {_plain(str(name)) for said in ("aliases", "fields") for name in _names(mapping.get(said, {}))}
+    known |= {_plain(str(name)) for name in mapping.get("aliases", ())}
     return len(columns & known) / max(1, len(columns))
 
 
@@ -271,7 +337,7 @@ def _by_columns(sniffed: Sniffed) -> Guess:
         said["delimiter"] = sniffed.delimiter
     if "anonymous_id" not in fields and "url" not in fields and "path" not in fields:
         said["kind"] = "crm"
-    properties = [name for name in sniffed.rows.columns if _may_be_kept(name, fields)]
+    properties = [name for name in sniffed.rows.columns if _may_be_kept(name, sniffed.rows[name], fields)]
     if properties:
         said["properties"] = properties
     return Guess(sniffed.path, sniffed.kind, "", said, tuple(doubts))
@@ -305,15 +371,18 @@ def _fits(field_name: str, values: pl.Series) -> bool:
         return told.n_unique() <= max(50, told.len() // 5)
     if field_name == "event_id":
         return told.n_unique() == told.len()
+    if field_name in ("user_id", "anonymous_id", "device_id", "account_id"):
+        return not told.str.contains("@", literal=True).any()
     return True
 
 
 def _time_format(rows: pl.DataFrame, first: str | None) -> tuple[str, str] | None:
     """A column that holds times, the one named like a time first, and their format."""
-    others = [name for name in rows.columns if re.search(r"(time|date|_at$|at$|day|ts$)", name.lower())]
-    for column in dict.fromkeys([*([first] if first else []), *others]):
+    named = [name for name in rows.columns if re.search(r"(time|date|datum|_at$|at$|_on$|day|ts$)", name.lower())]
+    for column in dict.fromkeys([*([first] if first else []), *named, *rows.columns]):
         told = rows.select(pl.col(column).str.strip_chars().alias("text")).filter(pl.col("text") != "")
-        for format in FORMATS:
+        may_be_number = column == first or column in named
+        for format in FORMATS if may_be_number else [format for format in FORMATS if "epoch" not in format]:
             read = told.select(parsed_times(pl.col("text"), format=format, zone="UTC", date_zone="UTC").alias("time"))[
                 "time"
             ]
@@ -332,10 +401,14 @@ def _event_of(path: Path) -> str:
     return "order_placed" if re.search(r"order|purchase|transaction|sale", words) else words or "event"
 
 
-def _may_be_kept(name: str, fields: Mapping[str, Any]) -> bool:
-    """True for a column that is not mapped, and whose name does not speak of a person's name, address or secret."""
-    personal = r"name|mail|phone|street|address|zip|postal|birth|ssn|passw|token|secret|iban|card|^ip$|_ip$|ip_"
-    return name not in set(_names(fields)) and name.lower() not in PERSONAL and not re.search(personal, name.lower())
+def _may_be_kept(name: str, values: pl.Series, fields: Mapping[str, Any]) -> bool:
+    """True for a column that is not mapped, and whose name and values do not speak of a person: no names, no free text."""
+    if name in set(_names(fields)) or name.lower() in PERSONAL or re.search(TELLING, name.lower()):
+        return False
+    told = values.drop_nulls()
+    return not told.str.contains(r"@|^[\[{]|^\+?[0-9][0-9 ()/-]{8,}$|^[0-9]{1,3}(\.[0-9]{1,3}){3}$").any() and not (
+        told.str.contains(r"\S+ \S+ \S+ \S+ \S+").any()
+    )
 
 
 def _ordered(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -210,7 +210,16 @@ def _matches(
             place = shown(path, root)
             refused.append((name, place, f"a folder, not a file; name the files in it, such as {place}/*"))
     owned = sorted((name, table, path) for path, (name, table) in owners.items())
-    return owned, list(dict.fromkeys(refused)), unmatched
+    return owned, list(dict.fromkeys(refused)), _of_no_use(unmatched, sources, owned)
+
+
+def _of_no_use(
+    unmatched: list[tuple[str, str, str]], sources: Mapping[str, Source], owned: list[tuple[str, str, Path]]
+) -> list[tuple[str, str, str]]:
+    """Of the patterns without a match those of tables for which no other pattern found a file."""
+    met = {(name, table) for name, table, _ in owned}
+    tables = {(name, pattern): table for name, source in sources.items() for table, pattern in source.patterns}
+    return [told for told in unmatched if (told[0], tables[told[0], told[1]]) not in met]
 
 
 def _also_matched(name: str, owner: str, table: str) -> str:

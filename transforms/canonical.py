@@ -32,6 +32,9 @@ REPEATED = 8
 ONE_CHARACTER = "|".join(
     f"{re.escape(character)}+" for character in string.digits + string.ascii_letters + string.punctuation
 )
+MAIL = r"[A-Za-z0-9._%+-]+(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
+HIDDEN_MAIL = "(e-mail)"
+SHOWN = ("path", "title", "referrer", "properties")
 SALESFORCE_ID = r"^(?:001|003|006|00Q|500)[A-Za-z0-9]{12}$"
 HAS_LETTER = "^.{3}.*[A-Za-z]"
 SALESFORCE_FIELDS = ("crm_contact_id", "crm_lead_id", "account_id", "record_id")
@@ -118,6 +121,7 @@ def canonical_rows(mapped: pl.LazyFrame, *, rules: Rules, absent: Container[str]
     """
     identified = mapped.with_columns(_identifiers(rules, absent))
     located = identified.pipe(_with_clock).pipe(_with_address, absent).pipe(agent_columns)
+    located = located.with_columns(_without_mail(name) for name in SHOWN)
     valued = located.with_columns(_plain_fields(rules, absent)).pipe(_with_money, rules, absent)
     return valued.with_columns(_verdict(rules, absent)).select(
         "file", "row", "variant", "reason", "field", "modified_at", "whole",
@@ -210,7 +214,7 @@ def _needs_a_look(name: str, rules: Rules) -> pl.Expr:
     words = "|".join(re.escape(word) for word in junk_words(name, rules))
     blanks, signs, foreign = r"\s.*|.*\s", r"[{$%<].*|[0-]*", r".*[^\x00-\x7f].*"
     salesforce = "|[a-z0-9]{15}" if name in SALESFORCE_FIELDS else ""
-    return VALUE.str.contains(f"(?is)^(?:{words}|{blanks}|{signs}|{foreign}|{ONE_CHARACTER}{salesforce})$")
+    return VALUE.str.contains(f"(?is)^(?:{words}|{blanks}|{signs}|{foreign}|.*@.*|{ONE_CHARACTER}{salesforce})$")
 
 
 def _normalised(text: pl.Expr, *, name: str, rules: Rules) -> pl.Expr:
@@ -222,6 +226,9 @@ def _normalised(text: pl.Expr, *, name: str, rules: Rules) -> pl.Expr:
         value = per_distinct(value, lambda text: _keyed_phone(text, rules))
     if name in rules.hidden:
         value = per_distinct(value, lambda text: keyed(text, rules.hmac_key))
+    elif name not in PERSONAL:
+        mail = pl.when(value.str.contains(f"^{MAIL}$")).then(value.str.to_lowercase())
+        value = pl.coalesce(per_distinct(mail, lambda text: keyed(text, rules.hmac_key)), value)
     if name in SALESFORCE_FIELDS:
         short = pl.when(value.str.contains(SALESFORCE_ID) & value.str.contains(HAS_LETTER)).then(value)
         value = pl.coalesce(per_distinct(short, salesforce_id), value)
@@ -338,6 +345,12 @@ def _click_parameter(query: pl.Expr) -> pl.Expr:
     others = [name for name in RULES.click_ids if name not in ads]
     found = [query.str.extract(rf"(?i)(?:^|&)({'|'.join(map(re.escape, names))})=[^&]") for names in (ads, others)]
     return pl.coalesce(*found).str.to_lowercase()
+
+
+def _without_mail(name: str) -> pl.Expr:
+    """A text that people are shown, with the e-mail addresses in it hidden."""
+    changed = VALUE.str.replace_all(MAIL, HIDDEN_MAIL)
+    return expr_where_needed(pl.col(name), needed=VALUE.str.contains_any(["@", "%40"]), changed=changed).alias(name)
 
 
 def _clean_host(host: pl.Expr) -> pl.Expr:

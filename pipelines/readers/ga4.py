@@ -421,4 +421,7 @@ GA4 = Native(
     },
     derived={**{f"@{name}": COLUMNS for name in COMPUTED}, "*": COLUMNS},
     derive=derive,
+    marks={
+        "": (("event_name", "event_timestamp", "user_pseudo_id"), ("event_name", "event_timestamp", "event_params"))
+    },
 )

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from pipelines.errors import DataError, UnreadableFile
-from pipelines.guess import files_below, guess, own_hosts, planned
+from pipelines.guess import currency, files_below, guess, own_hosts, planned
 
 
 def put(folder, name, content):
@@ -126,3 +126,49 @@ def test_the_hosts_of_most_pages_are_those_of_the_business(tmp_path):
     found = guess(put(tmp_path, "hits.ndjson", "".join(json.dumps(line) + "\n" for line in lines)))
 
     assert own_hosts([found]) == ["www.shop.example", "app.shop.example"]
+
+
+def test_the_currency_that_most_rows_name_is_that_of_the_business(tmp_path):
+    found = guess(put(tmp_path, "orders.csv", "user_id,date,total,currency\na,2026-01-31,1,EUR\nb,2026-01-31,2,eur\n"))
+
+    assert currency([found]) == "EUR"
+
+
+def test_a_column_of_times_is_found_by_its_values_whatever_its_name(tmp_path):
+    found = guess(put(tmp_path, "orders.csv", "user_id,Bestellt,total\na,31.01.2026,1\nb,01.02.2026,2\n"))
+
+    assert found.said["fields"]["occurred_at"] == {"from": "Bestellt", "format": "%d.%m.%Y"}
+
+
+def test_free_text_addresses_and_numbers_of_phones_are_not_kept(tmp_path):
+    header = "user_id,date,event,plan,wish,contact,line,seen_from,basket\n"
+    row = "a,2026-01-31,x,gold,call me when you can please,a@x.example,+49 151 1234567,203.0.113.9,[1]\n"
+
+    assert guess(put(tmp_path, "a.csv", header + row)).said["properties"] == ["plan"]
+
+
+def test_an_address_is_no_user_id(tmp_path):
+    found = guess(put(tmp_path, "a.csv", "user,date,event\na@x.example,2026-01-31,x\n"))
+
+    assert "user_id" not in found.said["fields"]
+
+
+LOG = '198.51.100.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 12 "-" "Mozilla/5.0 (X11; Linux, like Gecko)"\n'
+GA4 = {"event_name": "page_view", "event_timestamp": "1767261600000000", "user_pseudo_id": "p1", "event_params": []}
+ADS = "Campaign report\n1 January 2026 - 2 January 2026\nDay,Campaign,Cost,Impr.,Clicks\n2026-01-01,Spring,1.50,10,2\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "format"),
+    [
+        ("access.log", LOG * 3, "access_log"),
+        ("access.log.1.gz", LOG * 3, "access_log"),
+        ("events.json", json.dumps(GA4) + "\n", "ga4"),
+        ("part-00000", "\t".join(["shop", "web", *["2026-01-13 11:00:00.000"] * 129]) + "\n", "snowplow"),
+        ("ads.csv", ADS, "ad_spend"),
+        ("nps.csv", "Response ID,Responded At,Customer ID,NPS Score\n1,2026-01-31,c1,9\n", "surveys"),
+        ("orders.csv", "Order ID,Order Date,Customer ID,Email,Order Total\n1,2026-01-31,c1,a@x.example,9\n", "orders"),
+    ],
+)
+def test_the_files_of_known_products_are_recognised(tmp_path, name, content, format):
+    assert guess(put(tmp_path, name, content)).format == format

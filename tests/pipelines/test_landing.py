@@ -127,3 +127,13 @@ def test_a_missing_or_empty_landing_folder_is_an_error_that_says_what_to_do(land
         discover(tmp_path / "nowhere", sources(web="web/*"))
     with pytest.raises(DataError, match=r"no file under .* matches sources.web.files web/\*"):
         discover(landing, sources(web="web/*"))
+
+
+def test_of_several_patterns_of_a_source_one_has_to_match(tmp_path):
+    landing = tmp_path / "landing"
+    landing.mkdir()
+    (landing / "a.csv").write_text("x")
+
+    found = discover(landing, sources(web=["*.csv", "*.parquet"], crm=["none*"]))
+
+    assert [pattern for _, pattern, _ in found.unmatched] == ["none*"]

@@ -382,3 +382,24 @@ def test_the_newest_version_of_a_record_comes_first():
 def test_a_number_of_15_digits_is_no_salesforce_id():
     assert judged(record_id="500123456789012", object="order")["record_id"] == "500123456789012"
     assert judged(record_id="5005g00000CasAA", object="ticket")["record_id"] == "5005g00000CasAAAAZ"
+
+
+# ---------------------------------------------------------------- e-mail addresses where nobody expects them
+
+
+def test_an_address_that_stands_for_an_id_is_kept_as_its_keyed_hash():
+    row = judged(user_id="Ann@X.example", anonymous_id="a@b")
+
+    assert (row["user_id"], row["anonymous_id"]) == (keyed("ann@x.example"), "a@b")
+
+
+def test_addresses_in_what_people_are_shown_are_hidden():
+    row = judged(
+        path="/u/ann@x.example/edit",
+        title="Mail to ann@x.example",
+        properties='{"contact":"ann@x.example","link":"/?m=ann%40x.example","twitter":"@ann"}',
+    )
+
+    assert row["path"] == "/u/(e-mail)/edit"
+    assert row["title"] == "Mail to (e-mail)"
+    assert row["properties"] == '{"contact":"(e-mail)","link":"/?m=(e-mail)","twitter":"@ann"}'
