@@ -6,13 +6,17 @@ PYTHON ?= python3
 EVENTS ?= 200000
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: demo test ui lint types docs bench bench-ingest clean
+.PHONY: demo test test-heavy ui lint types docs bench bench-ingest clean
 
 demo: $(VENV)/.ready
 	@$(BIN)/journeys demo --events $(EVENTS)
 
 test: $(VENV)/.ready
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# What takes minutes: the largest published data set, and the law of any order over whole nights.
+test-heavy: $(VENV)/.ready
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m heavy
 
 ui: $(VENV)/.ready
 	@JOURNEYS_WORKSPACE=$${JOURNEYS_WORKSPACE:-$(CURDIR)/data/demo} $(BIN)/dagster dev

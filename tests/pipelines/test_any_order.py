@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -133,7 +134,8 @@ def another_way(draw, said):
     return nights
 
 
-@settings(max_examples=4, deadline=None)
+@pytest.mark.heavy
+@settings(max_examples=8, deadline=None)
 @given(st.data())
 def test_the_same_rows_split_and_landed_in_any_way_give_the_same_core_and_mart(data):
     said = data.draw(rows)

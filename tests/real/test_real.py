@@ -271,6 +271,7 @@ def test_onboarding_sessions_with_and_without_the_marks(onboarding: Loaded, tmp_
 # ---------------------------------------------------------------- completejourney_retail_crm
 
 
+@pytest.mark.heavy
 def test_retail_line_items_add_up_to_baskets(retail: Loaded) -> None:
     lines = retail.one("SELECT loaded FROM ops.balances WHERE source = 'baskets'")
     baskets = retail.rows("SELECT count(*), sum(value_minor) FROM core.events WHERE event = 'order_placed'")
@@ -279,12 +280,14 @@ def test_retail_line_items_add_up_to_baskets(retail: Loaded) -> None:
     assert retail.one("SELECT count(*) FROM core.customers") == 2_469
 
 
+@pytest.mark.heavy
 def test_retail_funnels(retail: Loaded) -> None:
     assert retail.stored_steps("any order") == [2_469, 1_559, 410]
     assert retail.stored_steps("in order") == [2_469, 1_540, 409]
     assert retail.stored_steps("sent to redeemed") == [1_559, 410]
 
 
+@pytest.mark.heavy
 def test_retail_campaigns_by_type(retail: Loaded) -> None:
     sent = "SELECT properties->>'campaign_type', count(*) FROM core.events WHERE event = 'campaign_sent' GROUP BY 1"
 
@@ -317,7 +320,17 @@ UNBALANCED = """
 
 
 @pytest.mark.parametrize(
-    "name", ["clique_bait", "merch_store", "demo_shop", "maven", "ga4", "onboarding", "retail", "cdnow"]
+    "name",
+    [
+        "clique_bait",
+        "merch_store",
+        "demo_shop",
+        "maven",
+        "ga4",
+        "onboarding",
+        "cdnow",
+        pytest.param("retail", marks=pytest.mark.heavy),
+    ],
 )
 def test_every_book_balances(name: str, request: pytest.FixtureRequest) -> None:
     loaded: Loaded = request.getfixturevalue(name)
