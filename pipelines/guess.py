@@ -202,15 +202,21 @@ def _delimiter(lines: Sequence[str]) -> tuple[str, int]:
     """The delimiter that parts most lines into as many fields, and into most, and how many title lines stand above; "" for none."""
     best = (0, "", 0)
     for delimiter in DELIMITERS:
-        counts = [line.count(delimiter) for line in lines]
+        counts = [_width(line, delimiter) - 1 for line in lines]
         fields = max(Counter(filter(None, counts)).items(), key=lambda item: (item[1], item[0]), default=(0, 0))[0]
         titles = next((place for place, count in enumerate(counts) if count >= fields), 0)
-        is_alike = titles <= TITLES and sum(count >= fields for count in counts[titles:]) >= ENOUGH * (
-            len(counts) - titles
-        )
+        is_alike = titles <= TITLES and sum(count >= fields for count in counts[titles:]) * 2 > (len(counts) - titles)
         if is_alike and fields > best[0]:
             best = (fields, delimiter, titles)
     return best[1:]
+
+
+def _width(line: str, delimiter: str) -> int:
+    """How many fields a line has; one that cannot be taken apart is one."""
+    try:
+        return len(next(csv.reader([line], delimiter=delimiter), []))
+    except csv.Error:
+        return 1
 
 
 def _of_native_lines(lines: Sequence[str]) -> str | None:

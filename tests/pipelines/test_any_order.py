@@ -135,7 +135,7 @@ def another_way(draw, said):
 
 
 @pytest.mark.heavy
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.data())
 def test_the_same_rows_split_and_landed_in_any_way_give_the_same_core_and_mart(data):
     said = data.draw(rows)
