@@ -106,4 +106,5 @@ def sentence(moved: Moved, path: str | None) -> str:
         + (f" ({item['reason']})" if item["reason"] else "")
         for item in moved.now
     ]
-    return f"{moved.rows:,} rows{where} were kept aside as {moved.reason}; now they are {', '.join(parts)}."
+    rows = "1 row" if moved.rows == 1 else f"{moved.rows:,} rows"
+    return f"{rows}{where} kept aside as {moved.reason}; now {', '.join(parts)}."

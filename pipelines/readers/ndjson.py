@@ -1,4 +1,4 @@
-"""NDJSON: one JSON object a line; also the calls of the Segment specification."""
+"""NDJSON: one JSON object a line."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.errors import UnreadableFile
-from pipelines.readers.text import blocks, lines_of
+from pipelines.readers import lines
 from pipelines.warehouse import Connection, as_arrow, sql_text
 from transforms.mapping import PERSONAL, Wanted
 
@@ -22,13 +22,10 @@ def read(path: Path) -> Iterator[pl.DataFrame]:
 
     Raises UnreadableFile for a file that is one JSON document, or a table, instead of an object a line.
     """
-    seen = 0
-    for block in blocks(path):
-        lines = lines_of(block)
-        if seen == 0:
-            refuse_other_formats(lines)
-        yield lines.with_columns(row=pl.int_range(seen + 1, seen + 1 + pl.len(), dtype=pl.Int64))
-        seen += lines.height
+    for number, part in enumerate(lines.read(path)):
+        if number == 0:
+            refuse_other_formats(part)
+        yield part
 
 
 def refuse_other_formats(lines: pl.DataFrame) -> None:

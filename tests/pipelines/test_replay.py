@@ -72,9 +72,7 @@ def test_a_row_that_is_wrong_in_another_way_says_so(place):
 
     moved = place.say(GERMAN).replay("bad_time")
 
-    assert sentence(moved, None) == (
-        "1 rows were kept aside as bad_time; now they are 1 quarantined (missing_identity)."
-    )
+    assert sentence(moved, None) == ("1 row kept aside as bad_time; now 1 quarantined (missing_identity).")
 
 
 def test_nothing_moves_while_the_mapping_is_the_same(place):
