@@ -847,7 +847,7 @@ def test_of_a_file_that_changes_while_it_is_read_nothing_is_loaded_and_the_next_
                 path.write_bytes(content + call("new").encode() if change == "append" else content)
         return lines_of(block)
 
-    monkeypatch.setattr("pipelines.readers.ndjson.lines_of", change_meanwhile)
+    monkeypatch.setattr("pipelines.readers.lines.lines_of", change_meanwhile)
     place, first = loaded(place, "ndjson")
     monkeypatch.undo()
 
