@@ -13,6 +13,7 @@ from transforms.contracts import TABLES, Table
 
 WRITER_POOL = "warehouse_writer"
 Rows = Mapping[str, int]
+WRITERS: dict[str, Callable[[Night], Rows]] = {}
 
 
 def asset_key(name: str) -> dg.AssetKey:
@@ -24,10 +25,12 @@ def table_asset(*names: str, deps: Sequence[str] = ()) -> Callable[[Callable[[Ni
     """Make a function that writes tables, and returns their row counts, into Dagster assets.
 
     The body says only which frames go into which transform; key, group, description, columns and pool are put on here.
+    It can be found under its name in WRITERS.
     """
 
     def decorate(function: Callable[[Night], Rows]) -> dg.AssetsDefinition:
         inside = set(names)
+        WRITERS[function.__name__] = function
 
         @dg.multi_asset(
             name=function.__name__,

@@ -270,6 +270,32 @@ def replay(
 
 @app.command()
 @reported
+def verify(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Rebuild core and mart from what landed, and hold them against the tables that the nights have made."""
+    from pipelines.verify import verify as verified
+
+    quiet = (lambda _line: None) if as_json else (lambda line: err.print(line, markup=False))
+    verdicts = verified(workspace_at(workspace), say=quiet)
+    differing = [each for each in verdicts if each.first_difference]
+    if as_json:
+        print_json([asdict(each) for each in verdicts])
+    else:
+        print_rows(
+            ["table", "rows", "hash", "rebuilt", ""],
+            [
+                (each.table, each.rows, each.hash, each.rebuilt_hash, "differs" if each.first_difference else "equal")
+                for each in verdicts
+            ],
+        )
+        out.print(f"{len(verdicts) - len(differing)} of {len(verdicts)} tables are equal.", markup=False)
+    for each in differing:
+        err.print(f"error: {each.table}: {each.first_difference}", markup=False)
+    if differing:
+        raise typer.Exit(1)
+
+
+@app.command()
+@reported
 def dictionary(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Print the data dictionary: every table and column with its sentence, as Markdown."""
     from pipelines.dictionary import dictionary_markdown, dictionary_tables

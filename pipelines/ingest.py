@@ -65,6 +65,7 @@ def load_new_files(
     journey: Journey,
     hmac_key: bytes,
     settling: Settling = AT_ONCE,
+    found: Discovery | None = None,
     part_rows: int = PART_ROWS,
     done: Callable[[LandedFile], None] = lambda _file: None,
     say: Callable[[str], None] = lambda _line: None,
@@ -77,9 +78,10 @@ def load_new_files(
     and raw.line_items.
     A file that cannot be read is told in `problems`, and nothing of it is loaded. `done` is called after each file, `say` with a
     line before and after objects are fetched. A file that is still being written, as `settling` says, waits for the next load.
+    `found` is what is to be loaded instead of all that is there.
     Raises DataError when there is no landing folder or no file in it, or when the books of a file do not balance.
     """
-    found = discover(landing, sources, settling=settling, say=say)
+    found = found or discover(landing, sources, settling=settling, say=say)
     problems, later = refusals(found), later_judgements(landing)
     totals: Counter[str] = Counter()
     files_loaded = 0

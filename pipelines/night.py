@@ -8,6 +8,7 @@ from functools import cached_property
 import polars as pl
 
 from pipelines.engines.local import LocalEngine
+from pipelines.landing import Discovery, discover
 from pipelines.settings import Configuration, Workspace
 from pipelines.warehouse import Warehouse, quoted, scalar, sql_text
 from transforms.journey import Funnel, Journey
@@ -53,6 +54,11 @@ class Night:
     def funnels(self) -> list[Funnel]:
         """The funnels of the journey, in its time zone."""
         return [funnel.model_copy(update={"time_zone": self.journey.time_zone}) for funnel in self.journey.funnels]
+
+    def discover(self) -> Discovery:
+        """What is to be loaded: all that landed."""
+        configuration = self.configuration
+        return discover(self.workspace.landing, configuration.sources, settling=configuration.landing, say=self.say)
 
     def store(self, name: str, frame: pl.DataFrame | pl.LazyFrame) -> dict[str, int]:
         """Put these rows in place of a table's; returns the table's row count by its name."""

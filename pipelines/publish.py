@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from pipelines.warehouse import SCHEMAS, Connection, Warehouse, create, create_macros_and_views, quoted, scalar
+from pipelines.warehouse import SCHEMAS, Connection, Warehouse, create, create_macros_and_views, literal, quoted, scalar
 from transforms.contracts import TABLES
 
 WITHHELD = {
@@ -91,8 +91,3 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def literal(path: Path) -> str:
-    """A path as a SQL text literal (ATTACH takes no parameter)."""
-    return "'" + str(path).replace("'", "''") + "'"

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from pipelines.catalog import WRITERS
 from pipelines.checks import checks
 from pipelines.definitions import assets
 from pipelines.errors import ConfigurationError, DataError
@@ -32,6 +33,17 @@ def run_in_process(place: Workspace, *, say: Callable[[str], None]) -> list[str]
     if not result.success:
         raise failure_of(result)
     return [f"{row['path']}: {row['problem']}" for row in night.warehouse.read("ops.failed_files").rows(named=True)]
+
+
+def build_tables(night: Night) -> None:
+    """Fill the tables of a night's warehouse, one after the other, without checks, views, reports and publishing.
+
+    Raises ConfigurationError and DataError as they come.
+    """
+    with night.warehouse.opened():
+        for asset in assets:
+            if asset.op.name in WRITERS:
+                WRITERS[asset.op.name](night)
 
 
 def instance() -> Any:

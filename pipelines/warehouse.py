@@ -14,10 +14,11 @@ from polars._typing import PolarsDataType
 from polars.io.plugins import register_io_source
 
 from pipelines.errors import ConfigurationError, DataError
-from transforms.contracts import TABLES, Table
+from transforms.contracts import STATE, TABLES, Table
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
 SCHEMAS = ("raw", "core", "mart", "ops")
+BUILT = TABLES | STATE
 VARIED = frozenset({"event_id", "anonymous_id", "properties"})
 DUCKDB_TYPES = {
     pl.String: "VARCHAR",
@@ -129,11 +130,11 @@ class Warehouse:
         connection.execute("SET memory_limit = $memory", {"memory": self.memory})
         connection.execute("SET temp_directory = $folder", {"folder": str(self.path.parent / "spill")})
         connection.execute("BEGIN TRANSACTION")
-        for schema in SCHEMAS:
+        for schema in (*SCHEMAS, "state"):
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         held = dict(connection.sql(sql_text("ops/table_columns.sql")).fetchall())
         old = outdated(held)
-        for table in TABLES.values():
+        for table in BUILT.values():
             if table.name in old:
                 connection.execute(f"DROP TABLE {quoted(table.name)}")
             if table.name in old or table.name not in held:
@@ -150,8 +151,7 @@ def outdated(held: Mapping[str, list[str]]) -> set[str]:
     differ = {
         name
         for name, columns in held.items()
-        if name in TABLES
-        and columns != [f"{column.name} {stored_type(column.dtype)}" for column in TABLES[name].columns]
+        if name in BUILT and columns != [f"{column.name} {stored_type(column.dtype)}" for column in BUILT[name].columns]
     }
     is_raw_outdated = any(name.startswith("raw.") for name in differ)
     return differ | {name for name in held if is_raw_outdated and name in TABLES and name.startswith("raw.")}
@@ -278,6 +278,21 @@ def lazily(connection: Connection, sql: str, parameters: Parameters | None = Non
         yield kept if rows is None else kept.head(rows)
 
     return register_io_source(scan, schema=relation(None).limit(0).pl().schema)
+
+
+@contextmanager
+def attached(connection: Connection, path: Path, name: str) -> Iterator[None]:
+    """Another file to read under a name, for as long as the block runs."""
+    connection.execute(f"ATTACH {literal(path)} AS {quoted(name)} (READ_ONLY)")
+    try:
+        yield
+    finally:
+        connection.execute(f"DETACH {quoted(name)}")
+
+
+def literal(path: Path) -> str:
+    """A path as a SQL text literal (ATTACH takes no parameter)."""
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def scratch() -> Connection:

@@ -809,3 +809,74 @@ def tables_of(names: Iterable[object]) -> dict[str, Table]:
 
 
 TABLES = tables_of(list(globals().values()))
+
+
+# ---------------------------------------------------------------- state: what the next run has to know of this one
+
+STATE_BUILT = Table(
+    "state.built",
+    "By which rules, and from which rows, each table was last built.",
+    ("name",),
+    (
+        _c("name", pl.String, "The table, or a funnel as 'funnel NAME'."),
+        _c("rules", pl.String, "Hash of the rules and of the code that it depends on."),
+        _c("data_version", pl.String, "Version of the rows of raw that it was built from."),
+        _c("horizon", TIME, "Of a funnel: its horizon; null for others."),
+    ),
+)
+
+STATE_TIMELINE = Table(
+    "state.timeline",
+    "The events that core.events was built from, and whose each of them is.",
+    ("fingerprint",),
+    (
+        _c("fingerprint", KEY, "Hash of all that the timeline reads of the event."),
+        _c("is_web", pl.Boolean, "True for a row of raw.web_events."),
+        _c("customer_id", pl.String, "The customer whose event it is."),
+    ),
+)
+
+STATE_EVIDENCE = Table(
+    "state.evidence",
+    "The edges between identifiers that web events show.",
+    ("kind", "from_namespace", "from_value", "to_namespace", "to_value"),
+    tuple(column for column in CORE_IDENTITY_EDGES.columns if column.name != "status"),
+)
+
+STATE_IDENTIFIERS = Table(
+    "state.identifiers",
+    "The identifiers that web events carry.",
+    ("namespace", "value"),
+    (
+        _c("namespace", pl.String, "Kind of identifier."),
+        _c("value", pl.String, "The identifier."),
+        _c("first_seen_at", TIME, "First event that carries it."),
+        _c("valid_from", TIME, "First event or record."),
+        _c("known_from", TIME, "First reception."),
+    ),
+)
+
+STATE_MOVED = Table(
+    "state.moved",
+    "Identifiers that point elsewhere since core.events was last built.",
+    ("namespace", "value"),
+    (
+        _c("namespace", pl.String, "Kind of identifier."),
+        _c("value", pl.String, "The identifier."),
+        _c("old_customer_id", pl.String, "Where it pointed; null for nowhere."),
+        _c("new_customer_id", pl.String, "Where it points; null for nowhere."),
+        _c("is_new", pl.Boolean, "True when it was not known before."),
+    ),
+)
+
+STATE_TOUCHED = Table(
+    "state.touched",
+    "Customers whose rows of a table have to be made anew.",
+    ("name", "customer_id"),
+    (
+        _c("name", pl.String, "The table."),
+        _c("customer_id", pl.String, "The customer."),
+    ),
+)
+
+STATE = tables_of([STATE_BUILT, STATE_TIMELINE, STATE_EVIDENCE, STATE_IDENTIFIERS, STATE_MOVED, STATE_TOUCHED])

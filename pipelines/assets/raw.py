@@ -32,8 +32,7 @@ def landed(night: Night) -> Rows:
         night.configuration.sources,
         journey=night.journey,
         hmac_key=night.workspace.hmac_key,
-        settling=night.configuration.landing,
-        say=night.say,
+        found=night.discover(),
     )
     night.loaded.update(files=summary.files_loaded, rows=summary.rows_in)
     night.waiting.extend(summary.waiting)

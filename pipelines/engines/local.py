@@ -14,9 +14,26 @@ from typing import Any
 
 import polars as pl
 
+from pipelines.engines.increments import (
+    ENTRANTS,
+    GROUPS,
+    built,
+    built_last,
+    data_version,
+    find_changes,
+    forget_attempts,
+    forget_following,
+    note_built,
+    note_searched,
+    remember_moved,
+    rules_version,
+    searched_before,
+    touch_following,
+    touch_open,
+)
 from pipelines.settings import Configuration
-from pipelines.warehouse import Connection, Warehouse, insert, lazily, quoted, scalar, sql_text
-from transforms.contracts import TABLES
+from pipelines.warehouse import Connection, Warehouse, ask, insert, lazily, quoted, run, scalar, sql_text
+from transforms.contracts import STATE_EVIDENCE, STATE_IDENTIFIERS, STATE_TIMELINE, TABLES, Table
 from transforms.events import TIMELINE_INPUT, build_timeline
 from transforms.funnel_stream import columns_needed
 from transforms.funnels import funnel_entrant_groups, funnel_entrants
@@ -30,9 +47,10 @@ from transforms.identity import (
     resolve_identity,
     shared_identifications,
 )
-from transforms.journey import Funnel
+from transforms.journey import Funnel, Identity
 
-FUNNEL_TABLES = ("mart.funnel_entrants", "mart.funnel_entrant_groups")
+OWNED = (*TIMELINE_INPUT, "fingerprint", "is_web")
+IS_TOUCHED = "customer_id IN (SELECT customer_id FROM state.touched WHERE name = $name)"
 
 Transform = Callable[..., pl.LazyFrame]
 Merge = Callable[[Iterable[pl.LazyFrame]], pl.LazyFrame]
@@ -40,10 +58,19 @@ Merge = Callable[[Iterable[pl.LazyFrame]], pl.LazyFrame]
 
 @dataclass(frozen=True)
 class Bucket:
-    """The customers whose id lies in [low, high)."""
+    """The customers whose id lies in [low, high); of them, when a table is named, those touched by a change to it."""
 
     low: str
     high: str
+    touched_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A ledger of edges between identifiers, and the identifiers seen, of some rows."""
+
+    edges: pl.DataFrame
+    identifiers: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -56,109 +83,125 @@ class LocalEngine:
     def per_customer(
         self, transform: Transform, *, reads: Mapping[str, str], writes: str, settings: Mapping[str, Any]
     ) -> dict[str, int]:
-        """Rewrite one table from others, bucket by bucket.
+        """Bring one table up to date from others, bucket by bucket: for every customer, or for those that were touched.
 
         `reads` maps the transform's arguments to tables that hold customer_id; `settings` are its other arguments.
-        Returns the number of rows written. One transaction: the table is whole, old or new.
+        Returns the number of rows of the table. One transaction: the table is whole, old or new.
         """
-        rows = 0
+        rules = rules_version(settings)
         with self.warehouse.writing() as connection:
-            connection.execute(f"DELETE FROM {quoted(writes)}")
-            for bucket in self._buckets(connection):
+            touched_of = writes if built(connection, writes, rules) else None
+            take_back(connection, writes, touched_of)
+            for bucket in self._buckets(connection, touched_of):
                 frames = {name: read_bucket(connection, table, bucket) for name, table in reads.items()}
-                rows += insert(connection, TABLES[writes], transform(**frames, **settings).collect())
-        return {writes: rows}
+                insert(connection, TABLES[writes], transform(**frames, **settings).collect())
+            note_built(connection, writes, rules)
+            return row_counts(connection, writes)
+
+    # ------------------------------------------------------------ who is who
 
     def identity(self) -> dict[str, int]:
-        """Rewrite who is who: collect the evidence of all events and records, part by part, and resolve it."""
-        identity = self.configuration.journey.identity
+        """Rewrite who is who: gather the evidence of all events and records, part by part, and resolve it."""
+        identity, room = self.configuration.journey.identity, self.configuration.engine.bucket_rows
         with self.warehouse.writing() as connection:
-            nothing = pl.LazyFrame()
-            room = self.configuration.engine.bucket_rows
             records = connection.sql("FROM raw.crm_records").pl().lazy()
-            edges = [collect_evidence(nothing, records, identity=identity).collect()]
-            identifiers = [collect_identifiers(nothing, records).collect()]
-            for batch in connection.sql(sql_text("core/identity_events.sql")).arrow(room):
-                events = pl.DataFrame(batch).lazy()
-                edges.append(collect_evidence(events, nothing, identity=identity).collect())
-                identifiers.append(collect_identifiers(events, nothing).collect())
-                edges = folded(edges, merge_evidence, room=room)
-                identifiers = folded(identifiers, merge_identifiers, room=room)
-            ledger, seen = together(edges, merge_evidence), together(identifiers, merge_identifiers)
-            resolution = resolve_identity(ledger, seen.lazy(), identity=identity)
+            every = joined(
+                [
+                    self._web_evidence(connection),
+                    gathered(connection, "core/crm_evidence.sql", identity=identity, room=room),
+                    evidence(pl.LazyFrame(), records, identity=identity),
+                ]
+            )
+            resolution = resolve_identity(every.edges, every.identifiers.lazy(), identity=identity)
+            remember_moved(connection, resolution.identity_map)
             frames = {
                 "core.identity_edges": resolution.edges,
                 "core.identity_map": resolution.identity_map,
                 "core.customer_aliases": resolution.aliases,
             }
-            return {name: rewrite(connection, name, frame) for name, frame in frames.items()}
+            return {name: rewrite(connection, TABLES[name], frame) for name, frame in frames.items()}
 
-    def funnels(self, funnels: Sequence[Funnel], *, horizons: Mapping[str, datetime | None]) -> dict[str, int]:
-        """Rewrite the counted attempts of every funnel, and the groups of their breakdowns.
+    def _web_evidence(self, connection: Connection) -> Evidence:
+        """What all web events show.
 
-        Customers and sessions are worked on bucket by bucket; accounts span customers, so theirs are read whole.
+        It is kept from run to run; as long as none of the events it came from is gone, only fresh ones are read.
         """
-        by_customer = [funnel for funnel in funnels if funnel.unit != "account"]
-        by_account = [funnel for funnel in funnels if funnel.unit == "account"]
-        with self.warehouse.writing() as connection:
-            counts = {name: rewrite(connection, name, TABLES[name].empty()) for name in FUNNEL_TABLES}
-            for bucket in self._buckets(connection) if by_customer else ():
-                events = read_bucket(connection, "core.events", bucket)
-                self._add_funnels(connection, events, by_customer, horizons, counts)
-            if by_account:
-                events = lazily(connection, "FROM core.events WHERE account_id IS NOT NULL")
-                self._add_funnels(connection, events, by_account, horizons, counts)
-        return counts
+        identity, room = self.configuration.journey.identity, self.configuration.engine.bucket_rows
+        name, rules, now = "core.identity_edges", rules_version({"identity": identity}), data_version(connection)
+        extent = find_changes(connection)
+        kept, timeline = built(connection, name, rules), built_last(connection, "core.events")
+        if kept and timeline and kept["data_version"] == timeline["data_version"] and not extent.gone_web:
+            before = Evidence(
+                *(connection.sql(f"FROM {table.name}").pl() for table in (STATE_EVIDENCE, STATE_IDENTIFIERS))
+            )
+            found = joined([before, gathered(connection, "state/fresh_evidence.sql", identity=identity, room=room)])
+        else:
+            found = gathered(connection, "core/web_evidence.sql", identity=identity, room=room)
+        rewrite(connection, STATE_EVIDENCE, found.edges.drop("status"))
+        rewrite(connection, STATE_IDENTIFIERS, found.identifiers)
+        note_built(connection, name, rules, data_version=now)
+        return found
 
-    def _add_funnels(
-        self,
-        connection: Connection,
-        events: pl.LazyFrame,
-        funnels: Sequence[Funnel],
-        horizons: Mapping[str, datetime | None],
-        counts: dict[str, int],
-    ) -> None:
-        columns = sorted(set().union(*(columns_needed(funnel) for funnel in funnels)))
-        timeout = self.configuration.journey.sessions.timeout
-        read = events.select(columns).collect().lazy()
-        for funnel in funnels:
-            horizon = horizons[funnel.name]
-            entrants = funnel_entrants(read, funnel, horizon=horizon, session_timeout=timeout).collect()
-            groups = funnel_entrant_groups(
-                read, entrants.lazy(), funnel, horizon=horizon, session_timeout=timeout
-            ).collect()
-            for name, frame in zip(FUNNEL_TABLES, (entrants, groups), strict=True):
-                counts[name] += insert(connection, TABLES[name], frame)
+    # ------------------------------------------------------------ the timeline
 
     def timeline(self) -> dict[str, int]:
-        """Rewrite core.events: give every raw event to its customer, then build each customer's timeline."""
+        """Bring core.events up to date: give events to their customers, then build each customer's timeline.
+
+        When little has changed since it was last built, only customers are built whose events have changed or moved.
+        """
+        name, rules = "core.events", rules_version({"journey": self.configuration.journey})
+        with self.warehouse.writing() as connection:
+            extent, now = find_changes(connection), data_version(connection)
+            is_kept = built(connection, name, rules) is not None and extent.is_small
+            owned = self._touched_events(connection) if is_kept else self._all_events(connection)
+            self._build(connection, owned)
+            note_built(connection, name, rules, data_version=now)
+            return row_counts(connection, name)
+
+    def _all_events(self, connection: Connection) -> Iterator[pl.DataFrame]:
+        """Take back all timelines; the events of all customers."""
+        run(connection, "state/take_back_all.sql")
+        forget_following(connection)
+        yield from self._owned(connection, "FROM timeline_events")
+
+    def _touched_events(self, connection: Connection) -> Iterator[pl.DataFrame]:
+        """Take back the timelines of customers for whom something has changed; all events of these customers."""
+        run(connection, "state/wanted.sql")
+        found = list(self._owned(connection, "FROM timeline_events SEMI JOIN wanted USING (fingerprint)"))
+        owners = [frame.select("fingerprint", "customer_id") for frame in found]
+        run(connection, "state/touched.sql", owned=pl.concat([STATE_TIMELINE.empty().drop("is_web"), *owners]))
+        run(connection, "state/take_back.sql")
+        touch_following(connection)
+        touched = connection.sql("FROM touched").pl()["customer_id"].implode()
+        yield from (frame.filter(pl.col("customer_id").is_in(touched)) for frame in found)
+        yield from self._owned(connection, "FROM timeline_events SEMI JOIN rest USING (fingerprint)")
+
+    def _build(self, connection: Connection, owned: Iterable[pl.DataFrame]) -> None:
+        """Build the timelines of whole customers from all of their events, bucket by bucket."""
         folder = self.warehouse.path.parent / "buckets"
         shutil.rmtree(folder, ignore_errors=True)
-        rows = 0
-        with self.warehouse.writing() as connection:
-            connection.execute("DELETE FROM core.events")
-            count = self._bucket_count(scalar(connection, sql_text("core/event_total.sql")))
-            for part, owned in enumerate(self._owned(connection)):
-                write_buckets(owned, folder, part, count)
-            for number in range(count):
-                files = sorted((folder / f"{number:05d}").glob("*.parquet"))
-                if files:
-                    timeline = build_timeline(pl.scan_parquet(files), journey=self.configuration.journey)
-                    rows += insert(connection, TABLES["core.events"], timeline.collect())
+        count = self._bucket_count(scalar(connection, sql_text("core/event_total.sql")))
+        for part, frame in enumerate(owned):
+            write_buckets(frame, folder, part, count)
+        for bucket in sorted(folder.glob("*")):
+            events = pl.scan_parquet(sorted(bucket.glob("*.parquet")))
+            timeline = build_timeline(events, journey=self.configuration.journey)
+            insert(connection, TABLES["core.events"], timeline.collect())
+            insert(connection, STATE_TIMELINE, events.select(list(STATE_TIMELINE.schema)).collect())
         shutil.rmtree(folder, ignore_errors=True)
-        return {"core.events": rows}
 
-    def _owned(self, connection: Connection) -> Iterator[pl.DataFrame]:
-        """What the timeline reads of raw events, with their customer, in parts; shared visitors' events last, all at once."""
+    def _owned(self, connection: Connection, events: str) -> Iterator[pl.DataFrame]:
+        """What the timeline reads of some events, with their customer, in parts; shared visitors' events last, all at once."""
         identity = self.configuration.journey.identity
         shared: list[pl.DataFrame] = []
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW candidates AS {events}")
         reader = connection.sql(sql_text("core/owner_candidates.sql")).arrow(self.configuration.engine.bucket_rows)
         for batch in reader:
             frame = pl.DataFrame(batch)
             is_shared = (pl.col("visitor_status") == "shared").fill_null(False)
             shared.append(frame.filter(is_shared))
             owned = own_events(frame.lazy().filter(~is_shared), identity=identity)
-            yield owned.select(TIMELINE_INPUT).collect()
+            yield owned.select(OWNED).collect()
         if shared:
             told = shared_identifications(
                 connection.sql("FROM core.identity_edges").pl().lazy(),
@@ -173,15 +216,110 @@ class LocalEngine:
                 extending=sessions.extending,
                 identifications=told,
             )
-            yield owned.select(TIMELINE_INPUT).collect()
+            yield owned.select(OWNED).collect()
 
-    def _buckets(self, connection: Connection) -> Iterator[Bucket]:
-        count = self._bucket_count(scalar(connection, "SELECT count(*) FROM core.events"))
+    # ------------------------------------------------------------ funnels
+
+    def funnels(self, funnels: Sequence[Funnel], *, horizons: Mapping[str, datetime | None]) -> dict[str, int]:
+        """Bring the counted attempts of every funnel, and the groups of their breakdowns, up to date.
+
+        A funnel that was searched by the same rules, to a horizon that was no later, is searched again for customers that
+        were touched, and for those to whom the later horizon may matter. Customers and sessions are worked on bucket by
+        bucket; accounts span customers, so theirs are read whole, and always anew.
+        """
+        timeout = str(self.configuration.journey.sessions.timeout)
+        rules = {funnel.name: rules_version({"funnel": funnel, "timeout": timeout}) for funnel in funnels}
+        with self.warehouse.writing() as connection:
+            kept = searched_before(connection, funnels, rules, horizons)
+            touch_open(connection, {name: last for name, last in kept.items() if last != horizons[name]})
+        again = [funnel for funnel in funnels if funnel.name in kept]
+        anew = [funnel for funnel in funnels if funnel.name not in kept]
+        with self.warehouse.writing() as connection:
+            forget_attempts(connection, list(kept))
+            self._search(connection, [funnel for funnel in anew if funnel.unit != "account"], horizons, None)
+            self._search_accounts(connection, [funnel for funnel in anew if funnel.unit == "account"], horizons)
+            self._search(connection, again, horizons, ENTRANTS)
+            note_searched(connection, rules, horizons)
+            return row_counts(connection, ENTRANTS, GROUPS)
+
+    def _search(
+        self,
+        connection: Connection,
+        funnels: Sequence[Funnel],
+        horizons: Mapping[str, datetime | None],
+        touched_of: str | None,
+    ) -> None:
+        """Search funnels of customers and sessions, of all customers or of those touched."""
+        for bucket in self._buckets(connection, touched_of) if funnels else ():
+            self._add_attempts(connection, read_bucket(connection, "core.events", bucket), funnels, horizons)
+
+    def _search_accounts(
+        self, connection: Connection, funnels: Sequence[Funnel], horizons: Mapping[str, datetime | None]
+    ) -> None:
+        if funnels:
+            events = lazily(connection, "FROM core.events WHERE account_id IS NOT NULL")
+            self._add_attempts(connection, events, funnels, horizons)
+
+    def _add_attempts(
+        self,
+        connection: Connection,
+        events: pl.LazyFrame,
+        funnels: Sequence[Funnel],
+        horizons: Mapping[str, datetime | None],
+    ) -> None:
+        columns = sorted(set().union(*(columns_needed(funnel) for funnel in funnels)))
+        timeout = self.configuration.journey.sessions.timeout
+        read = events.select(columns).collect().lazy()
+        for funnel in funnels:
+            horizon = horizons[funnel.name]
+            entrants = funnel_entrants(read, funnel, horizon=horizon, session_timeout=timeout).collect()
+            groups = funnel_entrant_groups(
+                read, entrants.lazy(), funnel, horizon=horizon, session_timeout=timeout
+            ).collect()
+            for name, frame in ((ENTRANTS, entrants), (GROUPS, groups)):
+                insert(connection, TABLES[name], frame)
+
+    # ------------------------------------------------------------ buckets
+
+    def _buckets(self, connection: Connection, touched_of: str | None) -> Iterator[Bucket]:
+        """Ranges of customers, all of them or those touched; none when nobody was touched."""
+        if touched_of is None:
+            count = self._bucket_count(scalar(connection, "SELECT count(*) FROM core.events"))
+        else:
+            extent = ask(connection, "state/touched_extent.sql", {"name": touched_of}).row(0, named=True)
+            count = self._bucket_count(extent["events"]) if extent["customers"] else 0
         edges = ["", *(f"{number * 16**8 // count:08x}" for number in range(1, count)), "g"]
-        yield from (Bucket(low, high) for low, high in pairwise(edges))
+        yield from (Bucket(low, high, touched_of) for low, high in pairwise(edges) if count)
 
     def _bucket_count(self, events: int) -> int:
         return max(1, -(-events // self.configuration.engine.bucket_rows))
+
+
+# ---------------------------------------------------------------- evidence in parts
+
+
+def evidence(events: pl.LazyFrame, records: pl.LazyFrame, *, identity: Identity) -> Evidence:
+    """What some events and records show of who is who."""
+    edges = collect_evidence(events, records, identity=identity).collect()
+    return Evidence(edges, collect_identifiers(events, records).collect())
+
+
+def gathered(connection: Connection, statement: str, *, identity: Identity, room: int) -> Evidence:
+    """What the events of a query show, read so many rows at a time."""
+    nothing = pl.LazyFrame()
+    none = evidence(nothing, nothing, identity=identity)
+    edges, identifiers = [none.edges], [none.identifiers]
+    for batch in connection.sql(sql_text(statement)).arrow(room):
+        found = evidence(pl.DataFrame(batch).lazy(), nothing, identity=identity)
+        edges = folded([*edges, found.edges], merge_evidence, room=room)
+        identifiers = folded([*identifiers, found.identifiers], merge_identifiers, room=room)
+    return Evidence(together(edges, merge_evidence), together(identifiers, merge_identifiers))
+
+
+def joined(parts: Sequence[Evidence]) -> Evidence:
+    """The evidence of several sets of rows as one."""
+    edges = together([part.edges for part in parts], merge_evidence)
+    return Evidence(edges, together([part.identifiers for part in parts], merge_identifiers))
 
 
 def folded(parts: list[pl.DataFrame], merge: Merge, *, room: int) -> list[pl.DataFrame]:
@@ -195,16 +333,35 @@ def together(parts: list[pl.DataFrame], merge: Merge) -> pl.DataFrame:
     return merge(part.lazy() for part in parts).collect()
 
 
-def rewrite(connection: Connection, name: str, frame: pl.DataFrame) -> int:
+# ---------------------------------------------------------------- tables
+
+
+def rewrite(connection: Connection, table: Table, frame: pl.DataFrame) -> int:
     """Put these rows in place of a table's, within the transaction at hand."""
-    connection.execute(f"DELETE FROM {quoted(name)}")
-    return insert(connection, TABLES[name], frame)
+    connection.execute(f"DELETE FROM {quoted(table.name)}")
+    return insert(connection, table, frame)
+
+
+def take_back(connection: Connection, name: str, touched_of: str | None) -> None:
+    """Delete a table's rows: all of them, or those of customers touched by a change to it."""
+    if touched_of is None:
+        connection.execute(f"DELETE FROM {quoted(name)}")
+    else:
+        connection.execute(f"DELETE FROM {quoted(name)} WHERE {IS_TOUCHED}", {"name": touched_of})
+
+
+def row_counts(connection: Connection, *names: str) -> dict[str, int]:
+    """How many rows each of these tables holds."""
+    return {name: scalar(connection, f"SELECT count(*) FROM {quoted(name)}") for name in names}
 
 
 def read_bucket(connection: Connection, table: str, bucket: Bucket) -> pl.LazyFrame:
-    """The rows of one bucket's customers; only the columns that the transform asks for are read."""
+    """The rows of one bucket's customers, as of the last commit; only the columns that the transform asks for are read."""
     sql = f"FROM {quoted(table)} WHERE customer_id >= $low AND customer_id < $high"
-    return lazily(connection, sql, {"low": bucket.low, "high": bucket.high})
+    parameters = {"low": bucket.low, "high": bucket.high}
+    if bucket.touched_of is None:
+        return lazily(connection, sql, parameters)
+    return lazily(connection, f"{sql} AND {IS_TOUCHED}", {**parameters, "name": bucket.touched_of})
 
 
 def write_buckets(owned: pl.DataFrame, folder: Path, part: int, count: int) -> None:

@@ -1,108 +1,10 @@
--- What the timeline needs of every canonical event, with the customer that each of its identifiers points at, and what is
--- known of its visitor.
+-- What the timeline needs of some events, with the customer that each of their identifiers points at, and what is known of
+-- their visitor.
 --
 -- Grain   raw event
--- Reads   raw.web_events, raw.crm_events, raw.crm_records, core.identity_map
--- Note    A state of a record that names nobody has the identifiers of its record. The states of a record that another
---         one lists as merged into it, or that names the one it was merged into, are left out: that record's own states
---         stand for them. A state that a record is already in is not entered again.
+-- Reads   candidates (events of timeline_events), core.identity_map
 
-WITH merged AS (
-    SELECT
-        source,
-        object,
-        record_id AS into_id,
-        unnest(regexp_extract_all(properties ->> '$.merged_ids', '[^\s,;"\[\]]+')) AS record_id
-    FROM raw.crm_records
-    WHERE contains(properties, '"merged_ids"')
-    UNION ALL
-    SELECT
-        source,
-        properties ->> '$.merged_object' AS object,
-        properties ->> '$.merged_into'   AS into_id,
-        properties ->> '$.merged_id'     AS record_id
-    FROM raw.crm_records
-    WHERE object = 'merge'
-    UNION ALL
-    SELECT
-        losers.source,
-        losers.object,
-        winners.record_id AS into_id,
-        losers.record_id
-    FROM raw.crm_records AS losers
-    INNER JOIN raw.crm_records AS winners
-        ON losers.source = winners.source
-        AND losers.object = winners.object
-        AND losers.properties ->> '$.merged_into' = winners.record_id
-    WHERE contains(losers.properties, '"merged_into"')
-),
-
-entries AS (
-    SELECT DISTINCT
-        source,
-        object,
-        record_id,
-        event_id,
-        event,
-        state,
-        occurred_at
-    FROM raw.crm_events
-    WHERE
-        record_id IS NOT NULL
-        AND state IS NOT NULL
-        AND event IN (
-            'lead_stage_entered', 'lead_qualified', 'lifecycle_stage_entered', 'deal_stage_entered', 'deal_closed',
-            'deal_won', 'deal_lost', 'ticket_stage_entered', 'ticket_escalated', 'ticket_reopened', 'ticket_closed'
-        )
-),
-
-repeated AS (
-    SELECT
-        source,
-        event_id
-    FROM entries
-    QUALIFY
-        lag(event || ':' || state) OVER (
-            PARTITION BY source, object, record_id
-            ORDER BY occurred_at, event_id
-        ) = event || ':' || state
-),
-
-states AS (
-    FROM raw.crm_events
-    ANTI JOIN (FROM merged WHERE record_id <> into_id)
-        USING (source, object, record_id)
-    ANTI JOIN repeated
-        USING (source, event_id)
-),
-
-nameless AS (
-    FROM states
-    WHERE coalesce(user_id, crm_contact_id, crm_lead_id, email, phone, anonymous_id, device_id) IS NULL
-),
-
-events AS (
-    FROM raw.web_events
-    UNION ALL BY NAME
-    FROM states
-    WHERE coalesce(user_id, crm_contact_id, crm_lead_id, email, phone, anonymous_id, device_id) IS NOT NULL
-    UNION ALL BY NAME
-    SELECT nameless.* REPLACE (
-        records.user_id        AS user_id,
-        records.crm_contact_id AS crm_contact_id,
-        records.crm_lead_id    AS crm_lead_id,
-        records.email          AS email,
-        records.phone          AS phone,
-        records.anonymous_id   AS anonymous_id,
-        records.device_id      AS device_id,
-        coalesce(nameless.account_id, records.account_id) AS account_id
-    )
-    FROM nameless
-    LEFT JOIN raw.crm_records AS records
-        USING (source, object, record_id)
-),
-
-pointers AS (
+WITH pointers AS (
     SELECT
         namespace,
         value,
@@ -112,7 +14,7 @@ pointers AS (
 )
 
 SELECT
-    events.* EXCLUDE (clock_source, is_clamped, utm_term, utm_content, row_key, file_id, row),
+    candidates.*,
     by_user.customer_id                      AS user_id_customer,
     by_contact.customer_id                   AS crm_contact_id_customer,
     by_lead.customer_id                      AS crm_lead_id_customer,
@@ -121,18 +23,18 @@ SELECT
     by_browser.customer_id                   AS anonymous_id_customer,
     by_device.customer_id                    AS device_id_customer,
     coalesce(by_browser.status, by_device.status) AS visitor_status
-FROM events
+FROM candidates
 LEFT JOIN pointers AS by_user
-    ON by_user.namespace = 'user_id' AND by_user.value = events.user_id
+    ON by_user.namespace = 'user_id' AND by_user.value = candidates.user_id
 LEFT JOIN pointers AS by_contact
-    ON by_contact.namespace = 'crm_contact_id' AND by_contact.value = events.crm_contact_id
+    ON by_contact.namespace = 'crm_contact_id' AND by_contact.value = candidates.crm_contact_id
 LEFT JOIN pointers AS by_lead
-    ON by_lead.namespace = 'crm_lead_id' AND by_lead.value = events.crm_lead_id
+    ON by_lead.namespace = 'crm_lead_id' AND by_lead.value = candidates.crm_lead_id
 LEFT JOIN pointers AS by_email
-    ON by_email.namespace = 'email' AND by_email.value = events.email
+    ON by_email.namespace = 'email' AND by_email.value = candidates.email
 LEFT JOIN pointers AS by_phone
-    ON by_phone.namespace = 'phone' AND by_phone.value = events.phone
+    ON by_phone.namespace = 'phone' AND by_phone.value = candidates.phone
 LEFT JOIN pointers AS by_browser
-    ON by_browser.namespace = 'anonymous_id' AND by_browser.value = events.anonymous_id
+    ON by_browser.namespace = 'anonymous_id' AND by_browser.value = candidates.anonymous_id
 LEFT JOIN pointers AS by_device
-    ON by_device.namespace = 'device_id' AND by_device.value = events.device_id
+    ON by_device.namespace = 'device_id' AND by_device.value = candidates.device_id

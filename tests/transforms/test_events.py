@@ -227,7 +227,17 @@ happening = st.fixed_dictionaries(
         "properties": st.sampled_from((None, '{"price": 12}')),
     }
 )
-histories = st.lists(happening, min_size=1, max_size=25)
+
+
+def as_it_lands(event: dict[str, object]) -> dict[str, object]:
+    """A date without a time is local midnight."""
+    if event["time_precision"] == "instant":
+        return event
+    local = event["occurred_at"].astimezone(ZoneInfo(JOURNEY.time_zone))
+    return {**event, "occurred_at": local.replace(hour=0, minute=0).astimezone(UTC)}
+
+
+histories = st.lists(happening.map(as_it_lands), min_size=1, max_size=25)
 bases = st.sampled_from(("customer", "visitor", "given"))
 
 

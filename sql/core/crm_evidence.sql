@@ -1,0 +1,8 @@
+-- The columns of every CRM event that can be evidence of who somebody is.
+--
+-- Grain   raw event
+-- Reads   raw.crm_events
+
+SELECT source, event_id, event, occurred_at, received_at, object, record_id,
+    anonymous_id, device_id, user_id, crm_contact_id, crm_lead_id, email, phone
+FROM raw.crm_events

@@ -1,0 +1,17 @@
+-- What has changed among the events that the timeline reads since core.events was last built from them.
+--
+-- Grain   event
+-- Reads   timeline_events, state.timeline
+-- Note    `fresh` are new or have changed, `gone` are the old forms of the changed, and what is there no more.
+
+CREATE OR REPLACE TEMP TABLE present AS
+SELECT fingerprint, is_web
+FROM timeline_events;
+
+CREATE OR REPLACE TEMP TABLE fresh AS
+FROM present
+ANTI JOIN state.timeline USING (fingerprint);
+
+CREATE OR REPLACE TEMP TABLE gone AS
+FROM state.timeline
+ANTI JOIN present USING (fingerprint);
