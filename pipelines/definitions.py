@@ -17,6 +17,7 @@ assets = [
     core.identity,
     core.events,
     core.sessions,
+    core.superseded,
     core.entries,
     core.session_touches,
     core.customers,

@@ -1,18 +1,31 @@
 """The night: what one run works with, given to every asset as a resource."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 import polars as pl
 
 from pipelines.engines.local import LocalEngine
+from pipelines.journal import JOURNAL, append, entries
 from pipelines.landing import Discovery, discover
 from pipelines.settings import Configuration, Workspace
 from pipelines.warehouse import Warehouse, quoted, scalar, sql_text
 from transforms.journey import Funnel, Journey
 from transforms.mapping import completeness
+
+VANISHED = "sessions.ndjson"
+
+
+@dataclass(frozen=True)
+class Vanished:
+    """A line of the journal: a session, known by the event that opened it, that a night no longer found."""
+
+    session_id: str
+    source: str
+    event_id: str
+    superseded_at: str
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,21 @@ class Night:
         """What is to be loaded: all that landed."""
         configuration = self.configuration
         return discover(self.workspace.landing, configuration.sources, settling=configuration.landing, say=self.say)
+
+    def remember_vanished(self, sessions: pl.DataFrame) -> None:
+        """Write session_id, source and event_id of sessions that are no longer there to the journal."""
+        at = self.started_at.isoformat()
+        rows = sessions.select("session_id", "source", "event_id").iter_rows()
+        gone = [Vanished(session_id, source, event_id, at) for session_id, source, event_id in rows]
+        append(self.workspace.landing / JOURNAL / VANISHED, gone)
+
+    def vanished_sessions(self) -> pl.LazyFrame:
+        """All sessions that a night found to be no longer there: session_id, source, event_id, superseded_at."""
+        told = [astuple(entry) for entry in entries(self.workspace.landing / JOURNAL / VANISHED, Vanished)]
+        frame = pl.LazyFrame(told, schema=["session_id", "source", "event_id", "superseded_at"], orient="row")
+        return frame.cast(pl.String).with_columns(
+            pl.col("superseded_at").str.to_datetime("%+", time_unit="us", time_zone="UTC")
+        )
 
     def store(self, name: str, frame: pl.DataFrame | pl.LazyFrame) -> dict[str, int]:
         """Put these rows in place of a table's; returns the table's row count by its name."""

@@ -475,6 +475,26 @@ CORE_SESSIONS = Table(
     ),
 )
 
+CORE_SESSION_SUPERSEDED = Table(
+    "core.session_superseded",
+    "Session ids that a night had given and a later one no longer gives, and what became of each.",
+    ("session_id",),
+    (
+        _c("session_id", pl.String, "The id that is no longer given."),
+        _c("source", pl.String, "Source of the event that opened it."),
+        _c("event_id", pl.String, "Id of that event within its source."),
+        _c("superseded_at", TIME, "When a night first gave it no more (from the journal)."),
+        _c(
+            "reason",
+            pl.String,
+            "joined (an earlier event reaches that session now), outside (its event is in no session any more), "
+            "gone (its event is not there any more).",
+        ),
+        _c("successor_session_id", pl.String, "The session that holds its event now; null for none."),
+        _c("customer_id", pl.String, "The customer of its event now; null when the event is gone."),
+    ),
+)
+
 CORE_TOUCHES = Table(
     "core.touches",
     "Contacts that attribution may credit: one per session at its start, and offline or mail contacts that were answered.",

@@ -7,7 +7,7 @@ from functools import partial
 import polars as pl
 
 from transforms.channels import DIRECT
-from transforms.contracts import CORE_SESSIONS
+from transforms.contracts import CORE_SESSION_SUPERSEDED, CORE_SESSIONS
 from transforms.hashing import digest_id
 from transforms.journey import Journey, Sessions
 from transforms.kernels import changed, place_within, run_whole
@@ -345,3 +345,32 @@ def _split_reason(rules: Sessions) -> pl.Expr:
         .then(pl.lit("max_length"))
         .otherwise(pl.lit("campaign"))
     )
+
+
+# ---------------------------------------------------------------- ids that vanished
+
+
+def superseded_sessions(vanished: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFrame:
+    """What became of session ids that are no longer given.
+
+    In:  vanished: session_id, source and event_id of the event that opened it, superseded_at; an id may come several times.
+         CORE_EVENTS.
+    Out: CORE_SESSION_SUPERSEDED, ordered by session_id. An id that is given again is not among them.
+    """
+    last = (
+        vanished.group_by("session_id")
+        .agg(pl.all().sort_by("superseded_at", "source", "event_id").last())
+        .join(events.select("session_id"), on="session_id", how="anti")
+    )
+    openers = events.select("source", "event_id", "customer_id", successor_session_id="session_id").join(
+        last, on=["source", "event_id"], how="semi"
+    )
+    first = openers.sort("customer_id").unique(["source", "event_id"], keep="first", maintain_order=True)
+    found = last.join(first, on=["source", "event_id"], how="left").with_columns(
+        reason=pl.when(pl.col("customer_id").is_null())
+        .then(pl.lit("gone"))
+        .when(pl.col("successor_session_id").is_null())
+        .then(pl.lit("outside"))
+        .otherwise(pl.lit("joined"))
+    )
+    return CORE_SESSION_SUPERSEDED.conform(found).sort("session_id")

@@ -2,11 +2,12 @@
 
 from pipelines.catalog import Rows, table_asset
 from pipelines.night import Night
+from pipelines.warehouse import lazily
 from transforms.customers import describe_customers
 from transforms.events import customer_activity, touches
 from transforms.funnels import funnel_definitions
 from transforms.segments import customer_segments
-from transforms.sessions import summarise_sessions
+from transforms.sessions import summarise_sessions, superseded_sessions
 from transforms.stages import matches, stage_entries
 
 
@@ -24,7 +25,7 @@ def identity(night: Night) -> Rows:
 @table_asset("core.events", deps=["raw.web_events", "raw.crm_events", "core.identity_map"])
 def events(night: Night) -> Rows:
     """Build each customer's timeline."""
-    return night.engine.timeline()
+    return night.engine.timeline(vanished=night.remember_vanished)
 
 
 @table_asset("core.sessions", deps=["core.events"])
@@ -36,6 +37,15 @@ def sessions(night: Night) -> Rows:
         writes="core.sessions",
         settings={"journey": night.journey},
     )
+
+
+@table_asset("core.session_superseded", deps=["core.events"])
+def superseded(night: Night) -> Rows:
+    """Say what became of sessions that are no longer there."""
+    with night.warehouse.opened() as connection:
+        events = lazily(connection, "FROM core.events")
+        found = superseded_sessions(night.vanished_sessions(), events).collect()
+    return night.store("core.session_superseded", found)
 
 
 @table_asset("core.touches", deps=["core.events", "core.sessions"])

@@ -144,10 +144,11 @@ class LocalEngine:
 
     # ------------------------------------------------------------ the timeline
 
-    def timeline(self) -> dict[str, int]:
+    def timeline(self, *, vanished: Callable[[pl.DataFrame], None]) -> dict[str, int]:
         """Bring core.events up to date: give events to their customers, then build each customer's timeline.
 
         When little has changed since it was last built, only customers are built whose events have changed or moved.
+        `vanished` is told session_id, source and event_id of sessions that are no longer there, before anything is kept.
         """
         name, rules = "core.events", rules_version({"journey": self.configuration.journey})
         with self.warehouse.writing() as connection:
@@ -155,11 +156,13 @@ class LocalEngine:
             is_kept = built(connection, name, rules) is not None and extent.is_small
             owned = self._touched_events(connection) if is_kept else self._all_events(connection)
             self._build(connection, owned)
+            vanished(connection.sql(sql_text("state/vanished_sessions.sql")).pl())
             note_built(connection, name, rules, data_version=now)
             return row_counts(connection, name)
 
     def _all_events(self, connection: Connection) -> Iterator[pl.DataFrame]:
         """Take back all timelines; the events of all customers."""
+        run(connection, "state/all_sessions.sql")
         run(connection, "state/take_back_all.sql")
         forget_following(connection)
         yield from self._owned(connection, "FROM timeline_events")
@@ -170,6 +173,7 @@ class LocalEngine:
         found = list(self._owned(connection, "FROM timeline_events SEMI JOIN wanted USING (fingerprint)"))
         owners = [frame.select("fingerprint", "customer_id") for frame in found]
         run(connection, "state/touched.sql", owned=pl.concat([STATE_TIMELINE.empty().drop("is_web"), *owners]))
+        run(connection, "state/touched_sessions.sql")
         run(connection, "state/take_back.sql")
         touch_following(connection)
         touched = connection.sql("FROM touched").pl()["customer_id"].implode()

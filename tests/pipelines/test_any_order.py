@@ -16,10 +16,12 @@ from pipelines.night import Night
 from pipelines.settings import Workspace
 from transforms.contracts import TABLES
 
-KEPT = [table for name, table in TABLES.items() if name.startswith(("core.", "mart."))]
+HISTORY = "core.session_superseded"
+KEPT = [table for name, table in TABLES.items() if name.startswith(("core.", "mart.")) and name != HISTORY]
 LAYERS = [asset for asset in assets if not any(key.path[0] == "reports" for key in asset.keys)]
 JOURNEY = """
 preset: ecommerce
+landing: {quiet: 0s}
 sources:
   web:
     format: ndjson

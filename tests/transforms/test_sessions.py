@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from transforms.contracts import CORE_EVENTS, CORE_SESSIONS, TIME
 from transforms.events import build_timeline
 from transforms.journey import Journey
-from transforms.sessions import session_numbers, summarise_sessions
+from transforms.sessions import session_numbers, summarise_sessions, superseded_sessions
 
 HALF_HOUR = timedelta(minutes=30)
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -604,3 +604,42 @@ def test_every_active_event_belongs_to_exactly_one_session(timeline):
     assert sessions["event_count"].sum() == len(timeline)
     assert (sessions["started_at"] <= sessions["ended_at"]).all()
     assert sessions["session_id"].is_unique().all()
+
+
+# ---------------------------------------------------------------- ids that vanished
+
+
+def became(*vanished, events):
+    """What became of vanished sessions: their reason and successor."""
+    told = [
+        {"session_id": session, "source": "web", "event_id": event, "superseded_at": START + timedelta(days=day)}
+        for day, (session, event) in enumerate(vanished)
+    ]
+    seen = [
+        {"source": "web", "event_id": event, "customer_id": "ann", "session_id": session}
+        for event, session in events.items()
+    ]
+    columns = ["source", "event_id", "customer_id", "session_id"]
+    now = pl.LazyFrame(seen, schema=dict.fromkeys(columns, pl.String))
+    found = superseded_sessions(pl.LazyFrame(told, schema_overrides={"superseded_at": TIME}), now).collect()
+    return {row["session_id"]: (row["reason"], row["successor_session_id"]) for row in found.rows(named=True)}
+
+
+def test_a_session_that_an_earlier_event_reaches_is_joined_to_that_event_s():
+    assert became(("old", "e2"), events={"e1": "new", "e2": "new"}) == {"old": ("joined", "new")}
+
+
+def test_a_session_whose_event_is_in_none_any_more_is_outside():
+    assert became(("old", "e1"), events={"e1": None}) == {"old": ("outside", None)}
+
+
+def test_a_session_whose_event_is_not_there_any_more_is_gone():
+    assert became(("old", "e1"), events={"e2": "other"}) == {"old": ("gone", None)}
+
+
+def test_a_session_that_is_given_again_is_not_superseded():
+    assert became(("old", "e1"), events={"e1": "old"}) == {}
+
+
+def test_of_a_session_that_vanished_twice_the_later_night_speaks():
+    assert became(("old", "e1"), ("old", "e2"), events={"e1": "a", "e2": "b"}) == {"old": ("joined", "b")}

@@ -1,0 +1,8 @@
+-- The sessions that were there before the timeline was built, and are no more.
+SELECT
+    session_id,
+    source,
+    event_id
+FROM old_sessions
+ANTI JOIN core.events USING (session_id)
+ORDER BY session_id
