@@ -80,10 +80,10 @@ class Night:
         gone = [Vanished(session_id, source, event_id, at) for session_id, source, event_id in rows]
         append(self.workspace.landing / JOURNAL / VANISHED, gone)
 
-    def vanished_sessions(self) -> pl.LazyFrame:
+    def vanished_sessions(self) -> pl.DataFrame:
         """All sessions that a night found to be no longer there: session_id, source, event_id, superseded_at."""
         told = [astuple(entry) for entry in entries(self.workspace.landing / JOURNAL / VANISHED, Vanished)]
-        frame = pl.LazyFrame(told, schema=["session_id", "source", "event_id", "superseded_at"], orient="row")
+        frame = pl.DataFrame(told, schema=["session_id", "source", "event_id", "superseded_at"], orient="row")
         return frame.cast(pl.String).with_columns(
             pl.col("superseded_at").str.to_datetime("%+", time_unit="us", time_zone="UTC")
         )

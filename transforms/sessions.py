@@ -354,7 +354,7 @@ def superseded_sessions(vanished: pl.LazyFrame, events: pl.LazyFrame) -> pl.Lazy
     """What became of session ids that are no longer given.
 
     In:  vanished: session_id, source and event_id of the event that opened it, superseded_at; an id may come several times.
-         CORE_EVENTS.
+         Of CORE_EVENTS (source, event_id, customer_id, session_id) at least these events, and those in the sessions.
     Out: CORE_SESSION_SUPERSEDED, ordered by session_id. An id that is given again is not among them.
     """
     last = (

@@ -2,7 +2,7 @@
 
 from pipelines.catalog import Rows, table_asset
 from pipelines.night import Night
-from pipelines.warehouse import lazily
+from pipelines.warehouse import ask
 from transforms.customers import describe_customers
 from transforms.events import customer_activity, touches
 from transforms.funnels import funnel_definitions
@@ -42,10 +42,10 @@ def sessions(night: Night) -> Rows:
 @table_asset("core.session_superseded", deps=["core.events"])
 def superseded(night: Night) -> Rows:
     """Say what became of sessions that are no longer there."""
+    vanished = night.vanished_sessions()
     with night.warehouse.opened() as connection:
-        events = lazily(connection, "FROM core.events")
-        found = superseded_sessions(night.vanished_sessions(), events).collect()
-    return night.store("core.session_superseded", found)
+        events = ask(connection, "core/events_of_sessions.sql", vanished=vanished)
+    return night.store("core.session_superseded", superseded_sessions(vanished.lazy(), events.lazy()))
 
 
 @table_asset("core.touches", deps=["core.events", "core.sessions"])

@@ -155,10 +155,11 @@ def searched_before(
     return kept
 
 
-def touch_open(connection: Connection, moved: Mapping[str, datetime]) -> None:
-    """Touch the customers to whom later horizons may matter; `moved` gives the horizons before, of funnels that have later ones."""
-    if moved:
-        run(connection, "state/touch_open.sql", {"name": ENTRANTS, "horizon": min(moved.values())})
+def touch_open(connection: Connection, funnel: Funnel, *, before: datetime, now: datetime | None) -> None:
+    """Touch the customers whose attempts at a funnel a later horizon may change."""
+    if before != now:
+        said = {"funnel": funnel.name, "before": before, "now": now, "has_exclusions": bool(funnel.exclusions)}
+        run(connection, "state/touch_open.sql", {"name": ENTRANTS, **said})
 
 
 def forget_attempts(connection: Connection, kept: list[str]) -> None:

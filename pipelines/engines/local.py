@@ -235,8 +235,9 @@ class LocalEngine:
         rules = {funnel.name: rules_version({"funnel": funnel, "timeout": timeout}) for funnel in funnels}
         with self.warehouse.writing() as connection:
             kept = searched_before(connection, funnels, rules, horizons)
-            touch_open(connection, {name: last for name, last in kept.items() if last != horizons[name]})
-        again = [funnel for funnel in funnels if funnel.name in kept]
+            again = [funnel for funnel in funnels if funnel.name in kept]
+            for funnel in again:
+                touch_open(connection, funnel, before=kept[funnel.name], now=horizons[funnel.name])
         anew = [funnel for funnel in funnels if funnel.name not in kept]
         with self.warehouse.writing() as connection:
             forget_attempts(connection, list(kept))
