@@ -317,7 +317,7 @@ def test_an_export_is_recognised_by_its_columns(tmp_path, format, lines):
 @pytest.mark.parametrize("preset", ["ecommerce", "saas"])
 def test_the_presets_map_what_the_tables_tell(tmp_path, preset):
     tmp_path.joinpath("journey.yaml").write_text(
-        f"preset: {preset}\ncurrency: EUR\nsources:\n"
+        f"preset: {preset}\nlanding: {{quiet: 0s}}\ncurrency: EUR\nsources:\n"
         + "".join(
             f'  {format}: {{format: {format}, files: "{format}/*"}}\n'
             for format in ("orders", "subscriptions", "reviews", "surveys")

@@ -367,7 +367,7 @@ def test_a_night_stitches_a_users_browsers_and_counts_no_made_up_event(tmp_path:
     (tmp_path / "landing").mkdir()
     (tmp_path / "landing" / "events_20210131.ndjson.gz").write_bytes(gzip.compress(lines(*rows).encode()))
     (tmp_path / "journey.yaml").write_text(
-        'preset: ecommerce\nsources: {ga4: {format: ga4, files: "events_*.ndjson.gz"}}\n'
+        'preset: ecommerce\nlanding: {quiet: 0s}\nsources: {ga4: {format: ga4, files: "events_*.ndjson.gz"}}\n'
     )
     (tmp_path / ".env").write_text("JOURNEYS_HMAC_KEY=test\n")
     workspace = Place(tmp_path)

@@ -646,6 +646,7 @@ def test_the_same_export_again_changes_nothing_and_every_book_balances(tmp_path)
 
 JOURNEY = """
 preset: {preset}
+landing: {{quiet: 0s}}
 time_zone: Europe/Berlin
 currency: EUR
 sources:

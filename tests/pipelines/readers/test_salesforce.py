@@ -573,7 +573,7 @@ def whole_org(tmp_path, preset):
     )
     files = "".join(f'      {table}: "{table}/*"\n' for table in tables)
     tmp_path.joinpath("journey.yaml").write_text(
-        f"preset: {preset}\ncurrency: USD\nsources:\n  crm:\n    format: salesforce\n    files:\n{files}"
+        f"preset: {preset}\nlanding: {{quiet: 0s}}\ncurrency: USD\nsources:\n  crm:\n    format: salesforce\n    files:\n{files}"
     )
     org = Landed(tmp_path, "salesforce", *tables)
     org.put("leads/l.csv", *LEADS).put("opportunities/o.csv", *OPPORTUNITIES[:2]).put(
