@@ -270,6 +270,33 @@ def replay(
 
 @app.command()
 @reported
+def unmerge(
+    edge: Annotated[str, typer.Argument(help="Id of an edge, or its first digits, as `journeys why` prints it.")],
+    reason: Annotated[str, typer.Option(help="Why the two identifiers are not the same person.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and write nothing.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take two identifiers apart for good, run the night, and say which customers that changed."""
+    from pipelines import retractions
+
+    place = workspace_at(workspace)
+    place.configuration  # noqa: B018  (a wrong configuration is told first)
+    problems: list[str] = []
+    if dry_run:
+        change = retractions.rehearse(place, edge, reason=reason)
+    else:
+        quiet = (lambda _line: None) if as_json else (lambda line: out.print(line, markup=False))
+        change = retractions.unmerge(place, edge, reason=reason, run=lambda: problems.extend(run_quietly(place, quiet)))
+    print_json(asdict(change)) if as_json else retractions.print_unmerged(change, out)
+    for problem in problems:
+        err.print(f"error: {problem}", markup=False)
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+@reported
 def dictionary(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Print the data dictionary: every table and column with its sentence, as Markdown."""
     from pipelines.dictionary import dictionary_markdown, dictionary_tables

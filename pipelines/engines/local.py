@@ -21,6 +21,7 @@ from transforms.events import TIMELINE_INPUT, build_timeline
 from transforms.funnel_stream import columns_needed
 from transforms.funnels import funnel_entrant_groups, funnel_entrants
 from transforms.identity import (
+    NOTHING_RETRACTED,
     assign_shared_visitors,
     collect_evidence,
     collect_identifiers,
@@ -69,8 +70,11 @@ class LocalEngine:
                 rows += insert(connection, TABLES[writes], transform(**frames, **settings).collect())
         return {writes: rows}
 
-    def identity(self) -> dict[str, int]:
-        """Rewrite who is who: collect the evidence of all events and records, part by part, and resolve it."""
+    def identity(self, *, retracted: pl.DataFrame = NOTHING_RETRACTED) -> dict[str, int]:
+        """Rewrite who is who: collect the evidence of all events and records, part by part, and resolve it.
+
+        `retracted` has the pair_id of identifiers that somebody has taken apart.
+        """
         identity = self.configuration.journey.identity
         with self.warehouse.writing() as connection:
             nothing = pl.LazyFrame()
@@ -85,7 +89,7 @@ class LocalEngine:
                 edges = folded(edges, merge_evidence, room=room)
                 identifiers = folded(identifiers, merge_identifiers, room=room)
             ledger, seen = together(edges, merge_evidence), together(identifiers, merge_identifiers)
-            resolution = resolve_identity(ledger, seen.lazy(), identity=identity)
+            resolution = resolve_identity(ledger, seen.lazy(), identity=identity, retracted=retracted)
             frames = {
                 "core.identity_edges": resolution.edges,
                 "core.identity_map": resolution.identity_map,
