@@ -270,6 +270,35 @@ def replay(
 
 @app.command()
 @reported
+def why(
+    identifier: Annotated[str, typer.Argument(help="An identifier, namespace:identifier, or a customer_id.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which customer an identifier points at, and the chain of evidence that leads there."""
+    from pipelines import evidence
+
+    told = evidence.why(workspace_at(workspace), identifier)
+    print_json(told) if as_json else evidence.print_why(told, out)
+
+
+@app.command()
+@reported
+def customer(
+    who: Annotated[str, typer.Argument(metavar="ID", help="A customer_id, or an identifier as for `why`.")],
+    limit: Annotated[int, typer.Option(min=0, help="How many of the newest events to list.")] = 100,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell the whole history of a customer, in order of time, with the source of each row."""
+    from pipelines import people
+
+    told = people.history(workspace_at(workspace), who, limit=limit)
+    print_json(told) if as_json else people.print_history(told, out)
+
+
+@app.command()
+@reported
 def unmerge(
     edge: Annotated[str, typer.Argument(help="Id of an edge, or its first digits, as `journeys why` prints it.")],
     reason: Annotated[str, typer.Option(help="Why the two identifiers are not the same person.")],

@@ -15,12 +15,12 @@ from rich.console import Console
 from pipelines.engines.local import LocalEngine
 from pipelines.errors import ConfigurationError, DataError
 from pipelines.journal import JOURNAL, append, entries
+from pipelines.people import SHOWN, counted, identifier_text
 from pipelines.settings import Workspace
 from pipelines.warehouse import Warehouse, sql_text
 from transforms.identity import ENDS, IDENTIFIER, NOTHING_RETRACTED, pair_id
 
 RETRACTIONS = "retractions.ndjson"
-SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -228,12 +228,6 @@ def _customers(identifiers: pl.DataFrame, events: pl.DataFrame, side: str, *, se
 # ---------------------------------------------------------------- words
 
 
-def identifier_text(namespace: str, value: str) -> str:
-    """An identifier as people read it; of a keyed hash the first digits."""
-    is_hash = len(value) == 64 and set(value) <= set("0123456789abcdef")
-    return f"{namespace}:{value[:SHOWN]}…" if is_hash else f"{namespace}:{value}"
-
-
 def print_unmerged(change: Unmerged, out: Console) -> None:
     """Print what was, or would be, taken apart: the customers concerned before and after, and what moved."""
     told = change.retraction
@@ -242,7 +236,7 @@ def print_unmerged(change: Unmerged, out: Console) -> None:
     lines = [f"{'Would take apart' if change.is_rehearsal else 'Taken apart'}  {ends[0]} and {ends[1]} ({kinds})"]
     for title, customers in (("Before", change.before), ("After", change.after)):
         lines += [f"{title}:", *(_customer_line(row) for row in customers)]
-    lines.append(f"Moved: {_counted(change.moved_events, 'event')} of {_counted(change.moved_sessions, 'session')}.")
+    lines.append(f"Moved: {counted(change.moved_events, 'event')} of {counted(change.moved_sessions, 'session')}.")
     one = _still_one(change)
     if one:
         lines.append(f"Other evidence still makes them one customer; see it with: journeys why {one}")
@@ -268,9 +262,5 @@ def _customer_line(row: dict[str, Any]) -> str:
     held = ", ".join(names[:SHOWN]) + more
     if row["customer_id"] is None:
         return f"  nobody's: {held}"
-    counts = f"{_counted(row['events'], 'event')}, {_counted(row['sessions'], 'session')}"
+    counts = f"{counted(row['events'], 'event')}, {counted(row['sessions'], 'session')}"
     return f"  {row['customer_id']}: {counts}; {held}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

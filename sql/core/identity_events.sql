@@ -2,11 +2,14 @@
 --
 -- Grain   raw event
 -- Reads   raw.web_events, raw.crm_events
+-- Note    only events that can say into which record another one was merged bring their properties
 
 SELECT source, event_id, event, occurred_at, received_at, object, record_id,
-    anonymous_id, device_id, user_id, crm_contact_id, crm_lead_id, email, phone
+    anonymous_id, device_id, user_id, crm_contact_id, crm_lead_id, email, phone,
+    CASE WHEN event IN ('merge', 'manual', 'alias') THEN properties END AS properties
 FROM raw.web_events
 UNION ALL
 SELECT source, event_id, event, occurred_at, received_at, object, record_id,
-    anonymous_id, device_id, user_id, crm_contact_id, crm_lead_id, email, phone
+    anonymous_id, device_id, user_id, crm_contact_id, crm_lead_id, email, phone,
+    CASE WHEN event IN ('merge', 'manual', 'alias') THEN properties END AS properties
 FROM raw.crm_events
