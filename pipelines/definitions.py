@@ -28,6 +28,7 @@ assets = [
     mart.credit,
     mart.returning_customers,
     mart.key_figures,
+    mart.bridges,
     mart.views,
     reports.site,
     reports.published,

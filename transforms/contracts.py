@@ -709,6 +709,24 @@ MART_KPIS = Table(
     ),
 )
 
+MART_IDENTITY_BRIDGES = Table(
+    "mart.identity_bridges",
+    "Pairs of identifiers on which a customer hangs: taken apart, two groups of two or more identifiers would be left.",
+    ("from_namespace", "from_value", "to_namespace", "to_value"),
+    (
+        _c("customer_id", pl.String, "The customer."),
+        _c("from_namespace", pl.String, "Namespace of the first identifier."),
+        _c("from_value", pl.String, "Value of the first identifier."),
+        _c("to_namespace", pl.String, "Namespace of the second identifier."),
+        _c("to_value", pl.String, "Value of the second identifier."),
+        _c("from_identifiers", pl.UInt32, "Identifiers that would stay with the first."),
+        _c("to_identifiers", pl.UInt32, "Identifiers that would stay with the second."),
+        _c("edge_id", pl.String, "The strongest edge between the two, as `journeys unmerge` takes it."),
+        _c("kinds", pl.String, "Kinds of the edges between the two, in order, joined with ', '."),
+        _c("evidence_count", pl.Int64, "Events that show them together."),
+    ),
+)
+
 # ---------------------------------------------------------------- ops: how the runs went
 
 OPS_RUNS = Table(
