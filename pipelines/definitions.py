@@ -29,6 +29,7 @@ assets = [
     mart.returning_customers,
     mart.key_figures,
     mart.bridges,
+    mart.sensitivity,
     mart.views,
     reports.site,
     reports.published,

@@ -727,6 +727,27 @@ MART_IDENTITY_BRIDGES = Table(
     ),
 )
 
+MART_IDENTITY_SENSITIVITY = Table(
+    "mart.identity_sensitivity",
+    "What stitching does to the headline rates: the same counts over customers, and over each browser or device by itself.",
+    ("figure", "subject", "target"),
+    (
+        _c("figure", pl.String, "funnel (the first of the journey that counts customers) or stage."),
+        _c("subject", pl.String, "Name of the funnel, or the stage entered."),
+        _c("target", pl.String, "The last step, or the next stage."),
+        _c("entered", pl.Int64, "Customers who entered (of the funnel, counted attempts)."),
+        _c("reached", pl.Int64, "Of those, who reached the target so far."),
+        _c("rate", pl.Float64, "reached / entered; null where nobody entered."),
+        _c(
+            "alone_entered",
+            pl.Int64,
+            "The same without stitching: each browser or device of a customer is one, and what carries none is one more.",
+        ),
+        _c("alone_reached", pl.Int64, "Of those, which reached the target so far."),
+        _c("alone_rate", pl.Float64, "alone_reached / alone_entered; null where none entered."),
+    ),
+)
+
 # ---------------------------------------------------------------- ops: how the runs went
 
 OPS_RUNS = Table(

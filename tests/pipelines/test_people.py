@@ -297,3 +297,26 @@ def test_the_printed_evidence_names_the_edge_that_unmerge_takes(shop):
     (link,) = why(shop, "b1")["chain"]
 
     assert f"edge {link['edge_id']}, applied; also login" in asked(shop, "why", "b1").stdout
+
+
+# ---------------------------------------------------------------- what the night says of stitching
+
+
+def test_without_stitching_every_browser_enters_a_stage_by_itself(shop):
+    told = json.loads(asked(shop, "sql", "FROM mart.identity_sensitivity WHERE figure = 'stage'", "--json").stdout)
+    units = json.loads(
+        asked(
+            shop,
+            "sql",
+            "SELECT stage, count(DISTINCT customer_id) AS customers, "
+            "count(DISTINCT (customer_id, coalesce(visitor_id, ''))) AS units "
+            "FROM core.events WHERE is_counted GROUP BY stage",
+            "--json",
+        ).stdout
+    )
+
+    counted = {row["stage"]: (row["customers"], row["units"]) for row in units}
+    assert {row["subject"]: (row["entered"], row["alone_entered"]) for row in told} == {
+        row["subject"]: counted[row["subject"]] for row in told
+    }
+    assert any(row["alone_entered"] > row["entered"] for row in told)

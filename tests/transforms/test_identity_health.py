@@ -1,12 +1,21 @@
-"""Identity health: bridges by hand, and against taking every tie away in turn."""
+"""Identity health: bridges by hand, and against taking every tie away in turn; rates with stitching and without."""
+
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.contracts import CORE_IDENTITY_EDGES, CORE_IDENTITY_MAP
-from transforms.identity_health import identity_bridges, split_sizes
+from transforms.contracts import (
+    CORE_EVENTS,
+    CORE_IDENTITY_EDGES,
+    CORE_IDENTITY_MAP,
+    MART_FUNNEL_ENTRANTS,
+    MART_STAGE_CONVERSION,
+)
+from transforms.identity_health import COUNTS, identity_bridges, identity_sensitivity, split_sizes, stitching_effect
+from transforms.journey import Journey
 
 Tie = tuple[str, str]
 
@@ -88,3 +97,97 @@ def reached(start: int, ties: list[tuple[int, int]]) -> set[int]:
         if grown == found:
             return found
         found = grown
+
+
+# ---------------------------------------------------------------- what stitching does to the rates
+
+JOURNEY = Journey.model_validate(
+    {
+        "stages": [{"name": "awareness"}, {"name": "consideration"}, {"name": "purchase"}],
+        "funnels": [{"name": "checkout", "steps": [{"event": "view"}, {"event": "buy"}], "window": "7d"}],
+        "stage_window": "7d",
+    }
+)
+STAGES = {"read": "awareness", "view": "consideration", "buy": "purchase"}
+START = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = START + timedelta(days=90)
+
+
+def timeline(*rows: tuple[str, str | None, str]) -> pl.LazyFrame:
+    """Events of customers, a minute after each other: customer, browser, what happened."""
+    events = [
+        {"customer_id": customer, "visitor_id": browser, "event": event, "stage": STAGES[event], "event_number": number,
+         "source": "web", "event_id": f"e{number:02}", "occurred_at": START + timedelta(minutes=number),
+         "time_precision": "instant", "is_counted": True, "is_active": True}
+        for number, (customer, browser, event) in enumerate(rows, start=1)
+    ]  # fmt: skip
+    return CORE_EVENTS.conform(pl.LazyFrame(events, schema_overrides={"visitor_id": pl.String}))
+
+
+def effect(*rows: tuple[str, str | None, str]) -> dict[str, tuple[int, int]]:
+    """Differences of entered and reached by what is entered."""
+    found = stitching_effect(timeline(*rows), journey=JOURNEY, funnel_horizon=LATER, stage_horizon=LATER).collect()
+    return {subject: (entered, reached) for subject, entered, reached in found.select("subject", *COUNTS).rows()}
+
+
+def test_without_stitching_a_way_over_two_browsers_is_not_completed():
+    found = effect(("ann", "b1", "view"), ("ann", "b2", "buy"))
+
+    assert found == {"checkout": (0, -1), "awareness": (0, 0), "consideration": (0, -1)}
+
+
+def test_without_stitching_a_customer_of_two_browsers_enters_twice():
+    assert effect(("ann", "b1", "view"), ("ann", "b2", "view"), ("ann", "b2", "buy"))["checkout"] == (1, 0)
+
+
+def test_what_carries_no_browser_is_one_more_unit():
+    assert effect(("ann", "b1", "view"), ("ann", None, "view"), ("ann", None, "buy"))["checkout"] == (1, 0)
+
+
+def test_a_customer_of_one_browser_is_the_same_both_ways():
+    found = effect(("ann", "b1", "view"), ("ann", "b1", "buy"), ("bob", "b2", "read"), ("bob", "b2", "view"))
+
+    assert set(found.values()) == {(0, 0)}
+
+
+def test_browsers_of_different_customers_never_become_one_unit():
+    assert effect(("ann", "b9", "view"), ("bob", "b9", "buy"))["checkout"] == (0, 0)
+
+
+ways = st.lists(
+    st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from(["b1", "b2", None]), st.sampled_from(sorted(STAGES))),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(ways)
+def test_every_unit_that_has_an_event_of_a_stage_enters_it_once(rows):
+    found = effect(*rows)
+
+    for stage in JOURNEY.stage_names[:-1]:
+        there = [(customer, browser) for customer, browser, event in rows if STAGES[event] == stage]
+        assert found[stage][0] == len(set(there)) - len({customer for customer, _ in there})
+
+
+def test_the_effect_is_added_to_the_counts_of_customers_and_rates_come_last():
+    entrants = MART_FUNNEL_ENTRANTS.conform(
+        pl.LazyFrame({"funnel": ["checkout"] * 4, "is_counted": [True, True, True, False],
+                      "status": ["converted", "dropped", "open", "converted"]})
+    )  # fmt: skip
+    conversion = MART_STAGE_CONVERSION.conform(
+        pl.LazyFrame({"from_stage": ["awareness", "awareness"], "from_stage_number": [1, 1], "entered": [10, 10],
+                      "to_stage": ["consideration", "purchase"], "to_stage_number": [2, 3], "reached": [5, 1]})
+    )  # fmt: skip
+    effects = pl.LazyFrame(
+        {"figure": ["funnel", "stage"], "subject": ["checkout", "awareness"], "target": ["buy", "consideration"],
+         "entered": [1, 2], "reached": [-1, 1]}
+    )  # fmt: skip
+
+    found = identity_sensitivity(entrants, conversion, effects, journey=JOURNEY).collect()
+
+    assert found.rows() == [
+        ("funnel", "checkout", "buy", 3, 1, 1 / 3, 4, 0, 0.0),
+        ("stage", "awareness", "consideration", 10, 5, 0.5, 12, 6, 0.5),
+    ]
