@@ -845,6 +845,10 @@ OFFENCES = {
         "mart.stage_transitions",
         {"from_stage": "(start)", "to_stage": "awareness", "moves": 1},
     ),
+    "mart/identity_bridges/sides_are_the_customer": (
+        "mart.identity_bridges",
+        {"customer_id": "ann", "from_identifiers": 2, "to_identifiers": 2},
+    ),
     "ops/balances/books_balance": ("ops.balances", {"file_id": "g", "rows_in": 2, "loaded": 1}),
 }
 
