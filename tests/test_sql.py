@@ -135,6 +135,10 @@ def identifier(namespace: str, value: str, customer_id: str | None, *, status: s
     return {"namespace": namespace, "value": value, "customer_id": customer_id, "status": status}
 
 
+def blocked(file: str, namespace: str, count: int, value_class: str = "placeholder word") -> Row:
+    return {"file_id": file, "namespace": namespace, "value_class": value_class, "rows": count}
+
+
 def edge(browser: str, user: str, *, kind: str = "login", status: str = "applied", number: float = 0) -> Row:
     return {"edge_id": f"{browser}-{user}-{kind}", "kind": kind, "from_namespace": "anonymous_id", "from_value": browser,
             "to_namespace": "user_id", "to_value": user, "status": status, "occurred_at": day(number)}  # fmt: skip
@@ -160,6 +164,8 @@ def fill(connection: Connection) -> None:
         identifier("user_id", "u2", "bob"),
         identifier("anonymous_id", "b9", None, status="shared"),
     )
+    put(connection, "raw.files", {"file_id": "f9", "source": "web", "path": "web/f9.csv", "landed_at": day(0)})
+    put(connection, "raw.blocked_values", blocked("f9", "user_id", 2))
     put(connection, "core.identity_edges", edge("b9", "u1", status="capped"), edge("b9", "u2", status="capped"))
     put(
         connection,
@@ -972,3 +978,15 @@ def test_a_shared_browser_counts_the_customers_who_use_it_and_not_those_it_was_t
         edge("b1", "u1", number=3), edge("b1", "u2", number=9, status="retracted"))  # fmt: skip
 
     assert rows(connection, "FROM mart.identity_shared") == [("anonymous_id", "b1", 2, 3, day(1), day(3))]
+
+
+def test_blocked_values_are_added_up_over_the_files_of_a_source(connection):
+    put(connection, "raw.files", *({"file_id": name, "source": source, "landed_at": day(number)}
+                                   for number, (name, source) in enumerate([("f1", "web"), ("f2", "web"), ("f3", "crm")])))  # fmt: skip
+    put(connection, "raw.blocked_values", blocked("f1", "user_id", 2), blocked("f2", "user_id", 3), blocked("f3", "email", 1),
+        blocked("f2", "user_id", 1, "all zeros"))  # fmt: skip
+
+    assert rows(connection, "FROM mart.identity_blocked") == [
+        ("web", "user_id", "placeholder word", 5, 2, day(0)), ("crm", "email", "placeholder word", 1, 1, day(2)),
+        ("web", "user_id", "all zeros", 1, 1, day(1)),
+    ]  # fmt: skip

@@ -248,6 +248,23 @@ RAW_QUARANTINE = Table(
     ),
 )
 
+RAW_BLOCKED_VALUES = Table(
+    "raw.blocked_values",
+    "Identifiers that rows gave and that name nobody, counted by why; the values themselves are not kept.",
+    ("file_id", "namespace", "value_class"),
+    (
+        _c("file_id", pl.String, "The file."),
+        _c("namespace", pl.String, "Namespace of the identifier."),
+        _c(
+            "value_class",
+            pl.String,
+            "listed in journey.yaml, placeholder word, unresolved template, all zeros, one character repeated, "
+            "no phone number or structured value.",
+        ),
+        _c("rows", pl.Int64, "Rows of the file that gave such a value."),
+    ),
+)
+
 RAW_WEB_EVENTS = Table(
     "raw.web_events",
     "Web events as read from the sources, typed, one row per event key.",
