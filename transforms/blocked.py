@@ -18,10 +18,10 @@ def blocked_values(given: pl.DataFrame, kept: pl.DataFrame, *, rules: Rules) -> 
     """
     parts = [pl.DataFrame(schema=BLOCKED)]
     for name in IDENTIFIERS:
-        text = given[name].str.strip_chars()
-        lost = text.is_not_null() & kept[name].is_null() & (text != "")
+        lost = given[name].is_not_null() & kept[name].is_null()
         if name not in rules.dropped and lost.any():
-            rows = pl.DataFrame({"file": given["file"].filter(lost), "text": text.filter(lost)})
+            taken = given.select("file", text=name).filter(lost).with_columns(pl.col("text").str.strip_chars())
+            rows = taken.filter(pl.col("text") != "")
             counted = rows.group_by("file", value_class=value_class(name, rules)).agg(rows=pl.len().cast(pl.Int64))
             parts.append(counted.select("file", pl.lit(name).alias("namespace"), "value_class", "rows"))
     return pl.concat(parts).sort("file", "namespace", "value_class")
