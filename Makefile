@@ -6,7 +6,7 @@ PYTHON ?= python3
 EVENTS ?= 200000
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: demo test test-heavy ui lint types docs bench bench-ingest clean
+.PHONY: demo test test-heavy ui lint types docs bench bench-ingest bench-identity clean
 
 demo: $(VENV)/.ready
 	@$(BIN)/journeys demo --events $(EVENTS)
@@ -37,6 +37,9 @@ bench: $(VENV)/.ready
 
 bench-ingest: $(VENV)/.ready
 	@$(BIN)/python benchmarks/ingest.py
+
+bench-identity: $(VENV)/.ready
+	@$(BIN)/python benchmarks/identity_quality.py
 
 # uv when it is there, else venv and pip; the versions of constraints.txt either way.
 $(VENV)/.ready: pyproject.toml constraints.txt

@@ -296,6 +296,62 @@ def verify(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
 
 @app.command()
 @reported
+def why(
+    identifier: Annotated[str, typer.Argument(help="An identifier, namespace:identifier, or a customer_id.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which customer an identifier points at, and the chain of evidence that leads there."""
+    from pipelines import evidence
+
+    told = evidence.why(workspace_at(workspace), identifier)
+    print_json(told) if as_json else evidence.print_why(told, out)
+
+
+@app.command()
+@reported
+def customer(
+    who: Annotated[str, typer.Argument(metavar="ID", help="A customer_id, or an identifier as for `why`.")],
+    limit: Annotated[int, typer.Option(min=0, help="How many of the newest events to list.")] = 100,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell the whole history of a customer, in order of time, with the source of each row."""
+    from pipelines import people
+
+    told = people.history(workspace_at(workspace), who, limit=limit)
+    print_json(told) if as_json else people.print_history(told, out)
+
+
+@app.command()
+@reported
+def unmerge(
+    edge: Annotated[str, typer.Argument(help="Id of an edge, or its first digits, as `journeys why` prints it.")],
+    reason: Annotated[str, typer.Option(help="Why the two identifiers are not the same person.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and write nothing.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take two identifiers apart for good, run the night, and say which customers that changed."""
+    from pipelines import retractions
+
+    place = workspace_at(workspace)
+    place.configuration  # noqa: B018  (a wrong configuration is told first)
+    problems: list[str] = []
+    if dry_run:
+        change = retractions.rehearse(place, edge, reason=reason)
+    else:
+        quiet = (lambda _line: None) if as_json else (lambda line: out.print(line, markup=False))
+        change = retractions.unmerge(place, edge, reason=reason, run=lambda: problems.extend(run_quietly(place, quiet)))
+    print_json(asdict(change)) if as_json else retractions.print_unmerged(change, out)
+    for problem in problems:
+        err.print(f"error: {problem}", markup=False)
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+@reported
 def dictionary(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Print the data dictionary: every table and column with its sentence, as Markdown."""
     from pipelines.dictionary import dictionary_markdown, dictionary_tables

@@ -29,6 +29,8 @@ assets = [
     mart.credit,
     mart.returning_customers,
     mart.key_figures,
+    mart.bridges,
+    mart.sensitivity,
     mart.views,
     reports.site,
     reports.published,

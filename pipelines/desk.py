@@ -13,6 +13,7 @@ from pipelines.errors import UnreadableFile
 from pipelines.landing import JUDGED_BY_THE_CLOCK, content_id, replays
 from pipelines.readers import Feed
 from pipelines.warehouse import Connection, scratch
+from transforms.blocked import BLOCKED, blocked_values
 from transforms.canonical import Rules, canonical_rows
 from transforms.channel_rules import RULES
 from transforms.journey import Journey
@@ -32,7 +33,7 @@ from transforms.mapping import (
 )
 from transforms.outcomes import row_summary
 
-READING = 2
+READING = 3
 """Raised when a release reads the same rows otherwise, so that they are read again."""
 
 
@@ -73,7 +74,9 @@ class Desk:
         canonical = canonical_rows(mapped.lazy(), rules=self.rules, absent=absent).collect(engine="in-memory")
         summary = row_summary(canonical, source=self.source)
         return Judged(
-            canonical.filter(pl.col("reason").is_null()).drop("text", "reason", "field"), _with_text(summary, complete)
+            canonical.filter(pl.col("reason").is_null()).drop("text", "reason", "field"),
+            _with_text(summary, complete),
+            blocked_values(mapped, canonical, rules=self.rules),
         )
 
 
@@ -141,15 +144,16 @@ def _rule_version(
 
 @dataclass(frozen=True)
 class Judged:
-    """Rows after judgement: the canonical rows of the good ones, and one summary of each row."""
+    """Rows after judgement: the canonical rows of the good ones, one summary of each row, and the identifiers that name nobody."""
 
     canonical: pl.DataFrame
     rows: pl.DataFrame
+    blocked: pl.DataFrame
 
     @classmethod
     def none(cls) -> "Judged":
         """No rows."""
-        return cls(pl.DataFrame(), pl.DataFrame())
+        return cls(pl.DataFrame(), pl.DataFrame(), pl.DataFrame(schema=BLOCKED))
 
     @property
     def row_count(self) -> int:

@@ -18,7 +18,17 @@ from transforms.times import parsed_times
 from transforms.wholes import NEWEST_LAST, newest, shared_with, time_in_name
 
 MANIFEST = "manifest.json"
-REREAD = ("row_outcomes", "file_columns", "quarantine", "web_events", "crm_events", "ad_spend", "files", "exports")
+REREAD = (
+    "row_outcomes",
+    "file_columns",
+    "blocked_values",
+    "quarantine",
+    "web_events",
+    "crm_events",
+    "ad_spend",
+    "files",
+    "exports",
+)
 EXPORTS = TABLES["raw.exports"]
 
 

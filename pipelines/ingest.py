@@ -37,7 +37,7 @@ GROUP_ROWS = 50_000
 JUDGES = min(4, os.cpu_count() or 1)
 EVENT_TABLES = {"web": "raw.web_events", "crm": "raw.crm_events", "spend": "raw.ad_spend"}
 FORGOTTEN = (
-    "row_outcomes", "file_columns", "quarantine", "web_events", "crm_events", "ad_spend", "crm_records", "line_items", "exports",
+    "row_outcomes", "file_columns", "blocked_values", "quarantine", "web_events", "crm_events", "ad_spend", "crm_records", "line_items", "exports",
     "files", "sources",
 )  # fmt: skip
 NONE_EARLIER = pl.DataFrame(schema={"content": KEY, "seen": pl.Int64})
@@ -362,6 +362,7 @@ class Books:
         self.files = files
         self.file_ids = pl.Series("file_id", [file.file_id for file in files], dtype=pl.String)
         self.outcomes: Counter[str] = Counter()
+        self.blocked: list[pl.DataFrame] = []
         self.versions = Versions(desk.name, EVENT_TABLES[desk.source.kind], connection, files)
 
     def add(self, parts: Sequence[Judged]) -> None:
@@ -381,6 +382,7 @@ class Books:
             for place, part in zip(places, parts, strict=False)
         ]
         self._regroup(pl.concat(touched).unique())
+        self.blocked += [part.blocked for part in parts]
         self.outcomes += Counter(dict(rows["outcome"].value_counts().iter_rows()))
 
     def close(self, rows_in: list[int]) -> None:
@@ -399,6 +401,7 @@ class Books:
             }
         )
         insert(self.connection, TABLES["raw.files"], entered)
+        self._write_blocked()
         wrong = self._ask("ingest/unbalanced_files.sql", booked=entered)
         if wrong.height:
             path, expected, found = wrong.select("path", "rows_in", "outcomes").row(0)
@@ -420,6 +423,13 @@ class Books:
                 raw_text=pl.col("text").str.head(KEPT_CHARACTERS),
             ),
         )
+
+    def _write_blocked(self) -> None:
+        """Write down the identifiers that name nobody, added up over the parts of each file."""
+        if self.blocked:
+            counted = pl.concat(self.blocked).group_by("file", "namespace", "value_class").agg(pl.col("rows").sum())
+            ordered = counted.sort("file", "namespace", "value_class")
+            self._insert("raw.blocked_values", ordered.with_columns(file_id=self._file_ids(ordered)))
 
     def _write_events(self, canonical: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         """Write what the loaded ones among some rows tell; the ids of the groups that got lines."""

@@ -131,6 +131,19 @@ def customer(name: str, **columns: Any) -> Row:
     return {"customer_id": name, "event_count": 1, "is_lead": False, "visitor_count": 1, "purchase_count": 0, **columns}
 
 
+def identifier(namespace: str, value: str, customer_id: str | None, *, status: str = "joined") -> Row:
+    return {"namespace": namespace, "value": value, "customer_id": customer_id, "status": status}
+
+
+def blocked(file: str, namespace: str, count: int, value_class: str = "placeholder word") -> Row:
+    return {"file_id": file, "namespace": namespace, "value_class": value_class, "rows": count}
+
+
+def edge(browser: str, user: str, *, kind: str = "login", status: str = "applied", number: float = 0) -> Row:
+    return {"edge_id": f"{browser}-{user}-{kind}", "kind": kind, "from_namespace": "anonymous_id", "from_value": browser,
+            "to_namespace": "user_id", "to_value": user, "status": status, "occurred_at": day(number)}  # fmt: skip
+
+
 def fill(connection: Connection) -> None:
     """A small, sound warehouse: Ann buys on her second visit, Bob looks around, and both visits were paid for."""
     put(connection, "raw.ad_spend", spent(0, "Brand", 500))
@@ -144,6 +157,16 @@ def fill(connection: Connection) -> None:
         ),
         customer("bob", current_stage="awareness"),
     )
+    put(
+        connection,
+        "core.identity_map",
+        identifier("user_id", "u1", "ann"),
+        identifier("user_id", "u2", "bob"),
+        identifier("anonymous_id", "b9", None, status="shared"),
+    )
+    put(connection, "raw.files", {"file_id": "f9", "source": "web", "path": "web/f9.csv", "landed_at": day(0)})
+    put(connection, "raw.blocked_values", blocked("f9", "user_id", 2))
+    put(connection, "core.identity_edges", edge("b9", "u1", status="capped"), edge("b9", "u2", status="capped"))
     put(
         connection,
         "core.events",
@@ -828,6 +851,10 @@ OFFENCES = {
         "mart.stage_transitions",
         {"from_stage": "(start)", "to_stage": "awareness", "moves": 1},
     ),
+    "mart/identity_bridges/sides_are_the_customer": (
+        "mart.identity_bridges",
+        {"customer_id": "ann", "from_identifiers": 2, "to_identifiers": 2},
+    ),
     "ops/balances/books_balance": ("ops.balances", {"file_id": "g", "rows_in": 2, "loaded": 1}),
 }
 
@@ -909,3 +936,57 @@ def test_the_cost_of_a_conversion_joins_campaigns_whatever_their_case(connection
     found = rows(connection, (ROOT / "sql" / "examples" / "16_cost_per_conversion.sql").read_text())
 
     assert found == [("brand", "EUR", 1200, None, 3.0, 400), ("idle", "EUR", 50, None, 0.0, None)]
+
+
+# ---------------------------------------------------------------- identity
+
+
+def test_identity_health_counts_each_figure_of_what_it_concerns(connection):
+    put(connection, "core.customers", customer("c1", is_identified=True, is_multi_strong=True, identifier_count=4),
+        customer("c2", is_identified=True, identifier_count=1), customer("c3", identifier_count=1))  # fmt: skip
+    put(connection, "core.identity_map", identifier("anonymous_id", "b1", None, status="shared"),
+        identifier("anonymous_id", "b2", "c3", status="alone"), identifier("email", "m1", None, status="capped"))  # fmt: skip
+    put(connection, "core.identity_edges", edge("b1", "u1", status="conflict"), edge("b1", "u2"),
+        edge("b1", "u3", status="retracted"))  # fmt: skip
+    put(connection, "mart.identity_bridges", {"customer_id": "c1"}, {"customer_id": "c1"})
+
+    found = rows(connection, "SELECT figure, subject, affected, total FROM mart.identity_health")
+
+    assert found == [
+        ("multi_strong", "customers", 1, 2), ("hanging", "customers", 1, 1), ("shared", "anonymous_id", 1, 2),
+        ("unrecognised", "anonymous_id", 1, 2), ("hub", "email", 1, 1), ("conflict", "login", 1, 3),
+        ("capped", "login", 0, 3), ("retracted", "login", 1, 3),
+    ]  # fmt: skip
+
+
+def test_the_largest_customers_are_twenty_and_equal_ones_are_told_apart_by_their_id(connection):
+    put(
+        connection, "core.customers", *(customer(f"c{number:02}", identifier_count=number // 2) for number in range(30))
+    )
+    put(connection, "mart.identity_bridges", {"customer_id": "c29"}, {"customer_id": "c29"})
+
+    found = rows(connection, "SELECT customer_id, identifiers, bridges FROM mart.identity_largest")
+
+    assert found[:3] == [("c28", 14, 0), ("c29", 14, 2), ("c26", 13, 0)]
+    assert len(found) == 20
+
+
+def test_a_shared_browser_counts_the_customers_who_use_it_and_not_those_it_was_taken_from(connection):
+    put(connection, "core.identity_map", identifier("anonymous_id", "b1", None, status="shared"),
+        *(identifier("user_id", f"u{number}", f"c{number}") for number in range(3)))  # fmt: skip
+    put(connection, "core.identity_edges", edge("b1", "u0", number=1), edge("b1", "u0", kind="identify", number=2),
+        edge("b1", "u1", number=3), edge("b1", "u2", number=9, status="retracted"))  # fmt: skip
+
+    assert rows(connection, "FROM mart.identity_shared") == [("anonymous_id", "b1", 2, 3, day(1), day(3))]
+
+
+def test_blocked_values_are_added_up_over_the_files_of_a_source(connection):
+    put(connection, "raw.files", *({"file_id": name, "source": source, "landed_at": day(number)}
+                                   for number, (name, source) in enumerate([("f1", "web"), ("f2", "web"), ("f3", "crm")])))  # fmt: skip
+    put(connection, "raw.blocked_values", blocked("f1", "user_id", 2), blocked("f2", "user_id", 3), blocked("f3", "email", 1),
+        blocked("f2", "user_id", 1, "all zeros"))  # fmt: skip
+
+    assert rows(connection, "FROM mart.identity_blocked") == [
+        ("web", "user_id", "placeholder word", 5, 2, day(0)), ("crm", "email", "placeholder word", 1, 1, day(2)),
+        ("web", "user_id", "all zeros", 1, 1, day(1)),
+    ]  # fmt: skip

@@ -235,6 +235,12 @@ def _normalised(text: pl.Expr, *, name: str, rules: Rules) -> pl.Expr:
     return value
 
 
+def identifier_value(text: str, *, namespace: str, rules: Rules) -> str | None:
+    """One identifier as it is stored: normalised, keyed where it is personal or hidden; null for one that names nobody."""
+    stored: str | None = pl.select(pl.lit(text).alias(namespace)).select(_identifier(namespace, rules)).item()
+    return stored
+
+
 def is_junk(value: pl.Expr, *, namespace: str, rules: Rules) -> pl.Expr:
     """True for values that name nobody: null words, unresolved templates, all-zero ids, one character 8 times or more."""
     lower = value.str.to_lowercase()

@@ -248,6 +248,23 @@ RAW_QUARANTINE = Table(
     ),
 )
 
+RAW_BLOCKED_VALUES = Table(
+    "raw.blocked_values",
+    "Identifiers that rows gave and that name nobody, counted by why; the values themselves are not kept.",
+    ("file_id", "namespace", "value_class"),
+    (
+        _c("file_id", pl.String, "The file."),
+        _c("namespace", pl.String, "Namespace of the identifier."),
+        _c(
+            "value_class",
+            pl.String,
+            "listed in journey.yaml, placeholder word, unresolved template, all zeros, one character repeated, "
+            "no phone number or structured value.",
+        ),
+        _c("rows", pl.Int64, "Rows of the file that gave such a value."),
+    ),
+)
+
 RAW_WEB_EVENTS = Table(
     "raw.web_events",
     "Web events as read from the sources, typed, one row per event key.",
@@ -726,6 +743,45 @@ MART_KPIS = Table(
         _c("target", pl.Float64, "What was aimed for; null for none."),
         _c("owner", pl.String, "Who answers for it."),
         _c("status", pl.String, "met, missed, or too few to say (a denominator under 20)."),
+    ),
+)
+
+MART_IDENTITY_BRIDGES = Table(
+    "mart.identity_bridges",
+    "Pairs of identifiers on which a customer hangs: taken apart, two groups of two or more identifiers would be left.",
+    ("from_namespace", "from_value", "to_namespace", "to_value"),
+    (
+        _c("customer_id", pl.String, "The customer."),
+        _c("from_namespace", pl.String, "Namespace of the first identifier."),
+        _c("from_value", pl.String, "Value of the first identifier."),
+        _c("to_namespace", pl.String, "Namespace of the second identifier."),
+        _c("to_value", pl.String, "Value of the second identifier."),
+        _c("from_identifiers", pl.UInt32, "Identifiers that would stay with the first."),
+        _c("to_identifiers", pl.UInt32, "Identifiers that would stay with the second."),
+        _c("edge_id", pl.String, "The strongest edge between the two, as `journeys unmerge` takes it."),
+        _c("kinds", pl.String, "Kinds of the edges between the two, in order, joined with ', '."),
+        _c("evidence_count", pl.Int64, "Events that show them together."),
+    ),
+)
+
+MART_IDENTITY_SENSITIVITY = Table(
+    "mart.identity_sensitivity",
+    "What stitching does to the headline rates: the same counts over customers, and over each browser or device by itself.",
+    ("figure", "subject", "target"),
+    (
+        _c("figure", pl.String, "funnel (the first of the journey that counts customers) or stage."),
+        _c("subject", pl.String, "Name of the funnel, or the stage entered."),
+        _c("target", pl.String, "The last step, or the next stage."),
+        _c("entered", pl.Int64, "Customers who entered (of the funnel, counted attempts)."),
+        _c("reached", pl.Int64, "Of those, who reached the target so far."),
+        _c("rate", pl.Float64, "reached / entered; null where nobody entered."),
+        _c(
+            "alone_entered",
+            pl.Int64,
+            "The same without stitching: each browser or device of a customer is one, and what carries none is one more.",
+        ),
+        _c("alone_reached", pl.Int64, "Of those, which reached the target so far."),
+        _c("alone_rate", pl.Float64, "alone_reached / alone_entered; null where none entered."),
     ),
 )
 

@@ -48,6 +48,7 @@ ENDS = ("from_namespace", "from_value", "to_namespace", "to_value")
 EVIDENCE = ("occurred_at", "source", "event_id", "received_at")
 IDENTIFIER = ("namespace", "value")
 ORDER = ("strength", "occurred_at", "edge_id")
+NOTHING_RETRACTED = pl.DataFrame(schema={"pair_id": pl.String})
 POINTERS = tuple(f"{namespace}_customer" for namespace in IDENTIFIERS)
 
 EVENT_COLUMNS = (
@@ -345,12 +346,12 @@ def resolve_identity(
     identifiers: pl.DataFrame | pl.LazyFrame,
     *,
     identity: Identity,
-    retracted: frozenset[str] = frozenset(),
+    retracted: pl.DataFrame = NOTHING_RETRACTED,
 ) -> Resolution:
     """Decide every edge of the ledger, and the customer of every identifier.
 
-    In:  CORE_IDENTITY_EDGES (status is ignored); identifiers as `collect_identifiers` gives them; `retracted` holds
-         edge ids, or pair ids, that somebody has taken back.
+    In:  CORE_IDENTITY_EDGES (status is ignored); identifiers as `collect_identifiers` gives them; `retracted` has
+         the pair_id of identifiers that somebody has taken apart: every edge between the two is out, whatever its kind.
     Out: CORE_IDENTITY_EDGES with status, CORE_IDENTITY_MAP, CORE_CUSTOMER_ALIASES; in no order.
 
     Phase 1 joins people: edges in order of (strength, time, edge_id), never two values of one strong namespace unless
@@ -387,7 +388,7 @@ def resolve_identity(
 
 
 def _graph(
-    ledger: pl.DataFrame, identifiers: pl.DataFrame, identity: Identity, retracted: frozenset[str]
+    ledger: pl.DataFrame, identifiers: pl.DataFrame, identity: Identity, retracted: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Identifiers as numbered nodes with the rank of their namespace; the ledger's edges between node numbers."""
     order = identifier_namespaces(identity)
@@ -407,7 +408,7 @@ def _graph(
     )
     left, right = numbers
     by_left, by_right = nodes["is_visitor"].gather(left), nodes["is_visitor"].gather(right)
-    is_taken_back = pl.col("edge_id").is_in(retracted) | pair_id().is_in(retracted) if retracted else pl.lit(False)
+    is_taken_back = pl.lit(False) if retracted.is_empty() else pair_id().is_in(retracted["pair_id"].implode())
     links = ledger.select(
         "edge_id",
         "strength",

@@ -2,6 +2,7 @@
 
 from pipelines.catalog import Rows, table_asset
 from pipelines.night import Night
+from pipelines.retractions import retracted_pairs
 from pipelines.warehouse import ask
 from transforms.customers import describe_customers
 from transforms.events import customer_activity, touches
@@ -19,7 +20,7 @@ from transforms.stages import matches, stage_entries
 )
 def identity(night: Night) -> Rows:
     """Stitch identifiers to customers."""
-    return night.engine.identity()
+    return night.engine.identity(retracted=retracted_pairs(night.workspace.landing))
 
 
 @table_asset("core.events", deps=["raw.web_events", "raw.crm_events", "core.identity_map"])

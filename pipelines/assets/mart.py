@@ -6,9 +6,11 @@ import dagster as dg
 
 from pipelines.catalog import WRITER_POOL, Rows, asset_key, table_asset, view_spec
 from pipelines.night import Night
+from pipelines.stitching import effect_of_stitching
 from pipelines.warehouse import create_macros_and_views, lazily, sql_files
 from transforms.attribution import attribution
 from transforms.conversion import kpis, stage_conversion, stage_transitions
+from transforms.identity_health import identity_bridges, identity_sensitivity
 from transforms.retention import weekly_retention
 
 
@@ -73,6 +75,28 @@ def key_figures(night: Night) -> Rows:
         sessions=read("core.sessions").lazy(),
     )
     return night.store("mart.kpis", figures)
+
+
+@table_asset("mart.identity_bridges", deps=["core.identity_edges", "core.identity_map"])
+def bridges(night: Night) -> Rows:
+    """Find the ties on which customers hang."""
+    with night.warehouse.opened() as connection:
+        edges, identity_map = (lazily(connection, f"FROM core.{name}") for name in ("identity_edges", "identity_map"))
+        found = identity_bridges(edges, identity_map).collect()
+    return night.store("mart.identity_bridges", found)
+
+
+@table_asset("mart.identity_sensitivity", deps=["core.events", "mart.funnel_entrants", "mart.stage_conversion"])
+def sensitivity(night: Night) -> Rows:
+    """Count the headline rates without stitching."""
+    read = night.warehouse.read
+    rates = identity_sensitivity(
+        read("mart.funnel_entrants").lazy(),
+        read("mart.stage_conversion").lazy(),
+        effect_of_stitching(night).lazy(),
+        journey=night.journey,
+    )
+    return night.store("mart.identity_sensitivity", rates)
 
 
 @dg.multi_asset(name="views", specs=[view_spec(path) for path in sql_files("mart")], pool=WRITER_POOL)

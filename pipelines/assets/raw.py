@@ -11,6 +11,7 @@ LANDED = (
     "raw.sources",
     "raw.files",
     "raw.file_columns",
+    "raw.blocked_values",
     "raw.exports",
     "raw.row_outcomes",
     "raw.quarantine",

@@ -57,7 +57,7 @@ def find_changes(connection: Connection) -> Extent:
 
 def data_version(connection: Connection) -> str:
     """Version of the rows of raw."""
-    return str(scalar(connection, sql_text("ops/data_version.sql")))
+    return str(scalar(connection, sql_text("state/raw_version.sql")))
 
 
 # ---------------------------------------------------------------- rules

@@ -38,6 +38,7 @@ from transforms.events import TIMELINE_INPUT, build_timeline
 from transforms.funnel_stream import columns_needed
 from transforms.funnels import funnel_entrant_groups, funnel_entrants
 from transforms.identity import (
+    NOTHING_RETRACTED,
     assign_shared_visitors,
     collect_evidence,
     collect_identifiers,
@@ -100,8 +101,11 @@ class LocalEngine:
 
     # ------------------------------------------------------------ who is who
 
-    def identity(self) -> dict[str, int]:
-        """Rewrite who is who: gather the evidence of all events and records, part by part, and resolve it."""
+    def identity(self, *, retracted: pl.DataFrame = NOTHING_RETRACTED) -> dict[str, int]:
+        """Rewrite who is who: gather the evidence of all events and records, part by part, and resolve it.
+
+        `retracted` has the pair_id of identifiers that somebody has taken apart.
+        """
         identity, room = self.configuration.journey.identity, self.configuration.engine.bucket_rows
         with self.warehouse.writing() as connection:
             records = connection.sql("FROM raw.crm_records").pl().lazy()
@@ -112,7 +116,7 @@ class LocalEngine:
                     evidence(pl.LazyFrame(), records, identity=identity),
                 ]
             )
-            resolution = resolve_identity(every.edges, every.identifiers.lazy(), identity=identity)
+            resolution = resolve_identity(every.edges, every.identifiers.lazy(), identity=identity, retracted=retracted)
             remember_moved(connection, resolution.identity_map)
             frames = {
                 "core.identity_edges": resolution.edges,

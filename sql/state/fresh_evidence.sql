@@ -4,7 +4,8 @@
 -- Reads   timeline_events, fresh
 
 SELECT source, event_id, event, occurred_at, received_at, object, record_id,
-    anonymous_id, device_id, user_id, crm_contact_id, crm_lead_id, email, phone
+    anonymous_id, device_id, user_id, crm_contact_id, crm_lead_id, email, phone,
+    CASE WHEN event IN ('merge', 'manual', 'alias') THEN properties END AS properties
 FROM timeline_events
 SEMI JOIN fresh USING (fingerprint)
 WHERE is_web

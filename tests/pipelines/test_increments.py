@@ -12,11 +12,14 @@ import pytest
 import yaml
 
 from pipelines.engines import increments
+from pipelines.journal import JOURNAL, append
 from pipelines.night import Night
 from pipelines.rebuild import rebuilt
+from pipelines.retractions import RETRACTIONS, Retraction
 from pipelines.run import build_tables
 from pipelines.settings import Workspace
 from transforms.contracts import TABLES
+from transforms.identity import ENDS, pair_id
 
 KEPT = [table for name, table in TABLES.items() if name.startswith(("core.", "mart."))]
 SEEDS = int(os.environ.get("JOURNEYS_LAW_SEEDS", "30"))
@@ -179,11 +182,25 @@ class History:
         self.rules |= changed
         self.told.append(f"rules {changed}")
 
+    def retract(self) -> None:
+        """Take two identifiers apart."""
+        edges = Night(self.place).warehouse.query("FROM core.identity_edges ORDER BY edge_id").rows(named=True)
+        edge = self.draw.choice(edges)
+        ends = {name: edge[name] for name in ENDS}
+        pair = pl.DataFrame(ends).select(pair_id()).item()
+        told = Retraction(
+            pair, **ends, kind=edge["kind"], edge_id=edge["edge_id"], reason="drawn", at="2026-01-01T00:00:00Z"
+        )
+        append(self.place.landing / JOURNAL / RETRACTIONS, [told])
+        self.told.append(f"retracted {ends}")
+
     def night(self) -> None:
         """Land something, or change something, then run."""
         step = self.draw.random()
         if step < 0.15:
             self.change_rules()
+        elif step < 0.3:
+            self.retract()
         elif step < 0.9:
             for source in self.draw.sample(sorted(SOURCES), self.draw.choice([1, 1, 2])):
                 self.land(source, self.draw.choice([1, 1, 3, 10]))

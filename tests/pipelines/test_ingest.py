@@ -118,6 +118,30 @@ def test_a_quarantined_row_keeps_its_reason_place_and_text(shop):
     ]
 
 
+BLOCKED = (
+    "SELECT path, namespace, value_class, rows FROM raw.blocked_values JOIN raw.files USING (file_id) ORDER BY ALL"
+)
+
+
+def test_identifiers_that_name_nobody_are_counted_by_file_and_forgotten_with_what_was_read(tmp_path):
+    place = Workspace(tmp_path, shop=SHOP)
+    place.put(
+        "shop1.csv",
+        HEADER + line("a", user="guest", mail="a@b.example") + line("b") + line("c", user="000", mail="x@y.example"),
+    )
+    place.put("shop2.csv", HEADER + line("d", user="Guest", mail="a@b.example") + line("e", user="null"))
+
+    place.load()
+
+    counted = [
+        ("shop1.csv", "user_id", "all zeros", 1), ("shop1.csv", "user_id", "placeholder word", 1),
+        ("shop2.csv", "user_id", "placeholder word", 2),
+    ]  # fmt: skip
+    assert place.rows(BLOCKED) == counted
+    place.with_sources(shop={**SHOP, "fields": {**SHOP["fields"], "user_id": "mail"}}).load()
+    assert place.rows(BLOCKED) == []
+
+
 def test_a_file_that_was_loaded_is_not_loaded_again_under_any_name(shop):
     shop.put("shop1.csv", HEADER + line(1)).load()
 

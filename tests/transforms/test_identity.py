@@ -16,6 +16,7 @@ from transforms.contracts import (
 )
 from transforms.hashing import digest_id
 from transforms.identity import (
+    NOTHING_RETRACTED,
     Resolution,
     assign_customers,
     collect_evidence,
@@ -64,10 +65,15 @@ def resolved(
     crm: pl.LazyFrame = NO_RECORDS,
     *,
     identity: Identity = IDENTITY,
-    retracted: frozenset[str] = frozenset(),
+    retracted: pl.DataFrame = NOTHING_RETRACTED,
 ) -> Resolution:
     edges = collect_evidence(web, crm, identity=identity).collect()
     return resolve_identity(edges, collect_identifiers(web, crm), identity=identity, retracted=retracted)
+
+
+def pairs(resolution: Resolution, *, of: str) -> pl.DataFrame:
+    """The pairs of identifiers that the edges of this (second) value tie."""
+    return resolution.edges.filter(pl.col("to_value") == of).select(pair_id=pair_id()).unique()
 
 
 def customer_id(namespace: str, value: str) -> str:
@@ -414,9 +420,8 @@ def test_a_retracted_edge_splits_what_it_joined():
         {"minute": 1, "email": "m1", "phone": "p1", "event": "form_submitted"},
     )
     joined = resolved(web)
-    edge = joined.edges.filter(pl.col("to_value") == "u1")["edge_id"].item()
 
-    split = resolved(web, retracted=frozenset({edge}))
+    split = resolved(web, retracted=pairs(joined, of="u1"))
 
     assert people(joined) == {frozenset({"u1", "m1", "p1"})}
     assert people(split) == {frozenset({"u1"}), frozenset({"m1", "p1"})}
@@ -429,9 +434,10 @@ def test_a_retracted_pair_stays_apart_whatever_evidence_comes():
         {"minute": 1, "user_id": "u1", "email": "m1", "event": "login"},
         {"minute": 2, "user_id": "u1", "email": "m1", "event": "identify"},
     )
-    pair = resolved(before).edges.select(pair_id()).item()
 
-    assert people(resolved(after, retracted=frozenset({pair}))) == {frozenset({"u1"}), frozenset({"m1"})}
+    parted = resolved(after, retracted=pairs(resolved(before), of="u1"))
+
+    assert people(parted) == {frozenset({"u1"}), frozenset({"m1"})}
 
 
 def test_a_retracted_edge_makes_room_for_the_one_it_refused():
@@ -439,9 +445,10 @@ def test_a_retracted_edge_makes_room_for_the_one_it_refused():
         {"minute": 0, "user_id": "u1", "email": "m1", "event": "login"},
         {"minute": 1, "user_id": "u2", "email": "m1", "event": "login"},
     )
-    first = resolved(web).edges.filter(pl.col("to_value") == "u1")["edge_id"].item()
 
-    assert people(resolved(web, retracted=frozenset({first}))) == {frozenset({"u2", "m1"}), frozenset({"u1"})}
+    revived = resolved(web, retracted=pairs(resolved(web), of="u1"))
+
+    assert people(revived) == {frozenset({"u2", "m1"}), frozenset({"u1"})}
 
 
 # ---------------------------------------------------------------- anchors and aliases

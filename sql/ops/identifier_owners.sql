@@ -1,0 +1,6 @@
+-- Every identifier and its customer.
+SELECT
+    namespace,
+    value,
+    customer_id
+FROM core.identity_map
