@@ -131,6 +131,14 @@ def customer(name: str, **columns: Any) -> Row:
     return {"customer_id": name, "event_count": 1, "is_lead": False, "visitor_count": 1, "purchase_count": 0, **columns}
 
 
+def path(kind: str, place: int, steps: str, journeys: int, converted: int, total: int) -> Row:
+    """A row of mart.journey_paths."""
+    return {
+        "kind": kind, "place": place, "path": steps, "steps": steps.split(" > "), "step_count": len(steps.split(" > ")),
+        "journeys": journeys, "converted_journeys": converted, "all_journeys": total, "is_assumed": True,
+    }  # fmt: skip
+
+
 def fill(connection: Connection) -> None:
     """A small, sound warehouse: Ann buys on her second visit, Bob looks around, and both visits were paid for."""
     put(connection, "raw.ad_spend", spent(0, "Brand", 500))
@@ -187,6 +195,18 @@ def fill(connection: Connection) -> None:
          "value_minor": 1999, "currency": "EUR", "model": "first", "touch_number": 1, "channel": "Email",
          "credit_ppm": 1_000_000},
     )  # fmt: skip
+    put(
+        connection,
+        "mart.attribution_markov",
+        {"conversion": "(all)", "channel": "Email", "journeys": 2, "converted_journeys": 1, "all_journeys": 2,
+         "all_conversions": 1, "removal_effect": 1.0, "credit": 1.0, "conversions": 1.0},
+    )  # fmt: skip
+    put(
+        connection,
+        "mart.journey_paths",
+        path("stage", 1, "awareness", 1, 0, 2),
+        path("stage", 2, "awareness > purchase", 1, 1, 2),
+    )
     put(
         connection,
         "ops.balances",
@@ -819,6 +839,15 @@ OFFENCES = {
         {"customer_id": "bob", "conversion_event_id": "x", "model": "first", "credit_ppm": 999_999},
     ),
     "mart/attribution/every_conversion_is_credited": ("core.events", event("bob", 2, 5, is_conversion=True)),
+    "mart/attribution_markov/credit_sums_to_one": (
+        "mart.attribution_markov",
+        {"conversion": "(all)", "channel": "Direct", "credit": 0.1, "conversions": 0.1, "all_conversions": 1},
+    ),
+    "mart/journey_paths/journeys_add_up": ("mart.journey_paths", path("channel", 1, "Email", 1, 0, 2)),
+    "mart/journey_paths/every_customer_with_a_stage_has_a_path": (
+        "mart.journey_paths",
+        path("stage", 3, "purchase", 1, 0, 2),
+    ),
     "mart/retention/returned_are_part_of_the_cohort": (
         "mart.retention",
         {"cohort_week": date(2026, 1, 5), "week_number": 1, "cohort_size": 1, "returned": 2},

@@ -709,6 +709,65 @@ MART_KPIS = Table(
     ),
 )
 
+MART_HORIZONS = Table(
+    "mart.horizons",
+    "Up to when each source is complete: what views of the mart hold against the time that has passed.",
+    ("source",),
+    (
+        _c("source", pl.String, "Name of the source in journey.yaml."),
+        _c(
+            "horizon",
+            TIME,
+            "Newest instant up to which it is complete: declared, else the newest seen less its lateness.",
+        ),
+        _c(
+            "is_in_journey",
+            pl.Boolean,
+            "True when some event of it has a stage; the horizon of the journey is their least.",
+        ),
+    ),
+)
+
+MART_ATTRIBUTION_MARKOV = Table(
+    "mart.attribution_markov",
+    "What each channel is worth by a Markov chain of first order: the conversions that would be lost without it.",
+    ("conversion", "channel"),
+    (
+        _c("conversion", pl.String, "Name of the conversion event; '(all)' for all of them together."),
+        _c("channel", pl.String, "Channel; '(none)' for conversions without a touch within the lookback."),
+        _c("journeys", pl.Int64, "Journeys that touch the channel, converted or not; a conversion ends a journey."),
+        _c("converted_journeys", pl.Int64, "Of those, the converted ones."),
+        _c("all_journeys", pl.Int64, "Journeys over all channels."),
+        _c("all_conversions", pl.Int64, "Conversions over all channels."),
+        _c(
+            "removal_effect", pl.Float64, "Share of conversions lost when every step into the channel ends the journey."
+        ),
+        _c("credit", pl.Float64, "removal_effect / the sum of all channels' effects; sums to one per conversion."),
+        _c("conversions", pl.Float64, "credit * all_conversions."),
+    ),
+)
+
+MART_JOURNEY_PATHS = Table(
+    "mart.journey_paths",
+    "The commonest ways of customers through channels and through stages, and which stage ways are as assumed.",
+    ("kind", "place"),
+    (
+        _c("kind", pl.String, "channel (a journey ends where it converts) or stage (one journey per customer)."),
+        _c("place", pl.UInt32, "1 for the commonest path of the kind; ties by the path."),
+        _c("path", pl.String, "The steps, joined with ' > '; '(other paths)' for all beyond the thousand commonest."),
+        _c("steps", pl.List(pl.String), "The same steps one by one; null for '(other paths)'."),
+        _c("step_count", pl.UInt32, "How many; null for '(other paths)'."),
+        _c("journeys", pl.Int64, "Journeys that went so."),
+        _c("converted_journeys", pl.Int64, "Of those, the converted ones (stage: customers with a conversion)."),
+        _c("all_journeys", pl.Int64, "Journeys of the kind."),
+        _c(
+            "is_assumed",
+            pl.Boolean,
+            "Stage paths: true for stages in the order of journey.yaml from the first, none left out; null otherwise.",
+        ),
+    ),
+)
+
 # ---------------------------------------------------------------- ops: how the runs went
 
 OPS_RUNS = Table(

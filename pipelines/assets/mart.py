@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 import dagster as dg
+import polars as pl
 
 from pipelines.catalog import WRITER_POOL, Rows, asset_key, table_asset, view_spec
 from pipelines.night import Night
-from pipelines.warehouse import create_macros_and_views, lazily, sql_files
-from transforms.attribution import attribution
+from pipelines.warehouse import create_macros_and_views, lazily, sql_files, sql_text
+from transforms.attribution import attribution, attribution_markov, journey_paths
 from transforms.conversion import kpis, stage_conversion, stage_transitions
+from transforms.paths import common_paths, stage_paths
 from transforms.retention import weekly_retention
 
 
@@ -50,6 +52,25 @@ def credit(night: Night) -> Rows:
     )
 
 
+@table_asset("mart.attribution_markov", deps=["core.events", "core.touches"])
+def removal_effects(night: Night) -> Rows:
+    """Credit channels by what would be lost without them."""
+    return night.store(
+        "mart.attribution_markov", attribution_markov(night.warehouse.read("core.touches").lazy(), conversions(night))
+    )
+
+
+@table_asset("mart.journey_paths", deps=["core.events", "core.touches", "core.stage_entries", "core.customers"])
+def paths(night: Night) -> Rows:
+    """Count the ways of customers."""
+    read = night.warehouse.read
+    channels = journey_paths(read("core.touches").lazy(), conversions(night))
+    stages = stage_paths(
+        read("core.stage_entries").lazy(), read("core.customers").lazy(), stages=night.journey.stage_names
+    )
+    return night.store("mart.journey_paths", common_paths(channels, stages))
+
+
 @table_asset("mart.retention", deps=["core.customers", "core.events"])
 def returning_customers(night: Night) -> Rows:
     """Count who came back, week by week."""
@@ -73,6 +94,17 @@ def key_figures(night: Night) -> Rows:
         sessions=read("core.sessions").lazy(),
     )
     return night.store("mart.kpis", figures)
+
+
+@table_asset("mart.horizons", deps=["core.events"])
+def horizons(night: Night) -> Rows:
+    """Write down up to when each source is complete."""
+    return night.store("mart.horizons", night.horizons())
+
+
+def conversions(night: Night) -> pl.LazyFrame:
+    """The conversions of core.events."""
+    return night.warehouse.query(sql_text("core/conversions.sql")).lazy()
 
 
 @dg.multi_asset(name="views", specs=[view_spec(path) for path in sql_files("mart")], pool=WRITER_POOL)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from transforms.attribution import SCALE, attribution, decay_weight, journey_paths, markov_credit
-from transforms.contracts import CORE_EVENTS, CORE_TOUCHES, MART_ATTRIBUTION
+from transforms.attribution import SCALE, attribution, attribution_markov, decay_weight, journey_paths, markov_credit
+from transforms.contracts import CORE_EVENTS, CORE_TOUCHES, MART_ATTRIBUTION, MART_ATTRIBUTION_MARKOV
 
 PATHS = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "channel_paths_10k"
 DAY_0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -223,3 +223,25 @@ def test_paths_are_cut_where_they_convert():
 
 def test_touches_before_the_lookback_are_on_no_path():
     assert journey_paths(touches(("ann", "A", 0)), sales(("ann", 31))).collect().rows() == [(["(none)"], 1, 0)]
+
+
+def test_removal_is_told_for_each_conversion_event_and_for_all_together():
+    contacts = touches(("ann", "A", 1), ("ann", "B", 3), ("bob", "B", 1))
+    orders = sales(("ann", 2)).with_columns(event=pl.lit("order_placed"))
+    deals = sales(("ann", 5)).with_columns(event=pl.lit("deal_won"), event_id=pl.lit("deal0"))
+
+    found = MART_ATTRIBUTION_MARKOV.check(attribution_markov(contacts, pl.concat([orders, deals])))
+
+    counts = ("conversion", "channel", "journeys", "converted_journeys", "all_journeys", "all_conversions")
+    assert found.select(*counts, "removal_effect", "conversions").rows() == [
+        ("(all)", "A", 1, 1, 3, 2, 0.5, 1.0),
+        ("(all)", "B", 2, 1, 3, 2, 0.5, 1.0),
+        ("deal_won", "A", 1, 1, 2, 1, 0.5, 0.333333),
+        ("deal_won", "B", 2, 1, 2, 1, 1.0, 0.666667),
+        ("order_placed", "A", 1, 1, 3, 1, 1.0, 1.0),
+        ("order_placed", "B", 2, 0, 3, 1, 0.0, 0.0),
+    ]
+
+
+def test_without_conversions_there_is_no_removal_to_tell():
+    assert attribution_markov(touches(("ann", "A", 1)), sales()).is_empty()
