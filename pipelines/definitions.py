@@ -24,6 +24,7 @@ assets = [
     core.funnels,
     mart.funnel_entrants,
     mart.conversion_of_stages,
+    mart.velocity,
     mart.transitions,
     mart.credit,
     mart.removal_effects,

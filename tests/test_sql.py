@@ -195,6 +195,7 @@ def fill(connection: Connection) -> None:
          "value_minor": 1999, "currency": "EUR", "model": "first", "touch_number": 1, "channel": "Email",
          "credit_ppm": 1_000_000},
     )  # fmt: skip
+    put(connection, "mart.horizons", {"source": "web", "horizon": day(30), "is_in_journey": True})
     put(
         connection,
         "mart.attribution_markov",
@@ -228,7 +229,7 @@ def test_a_view_runs_and_says_what_each_of_its_columns_is(connection, path):
     assert path.read_text().startswith(f"-- mart.{path.stem}: ")
     assert list(columns) == found.columns
     assert sentence
-    assert found.height > 0 or path.stem in ("unmapped_events", "funnel_breakdown")
+    assert found.height > 0 or path.stem in ("unmapped_events", "funnel_breakdown", "stuck_customers")
 
 
 @pytest.mark.parametrize("path", VIEWS, ids=lambda path: path.stem)
@@ -847,6 +848,18 @@ OFFENCES = {
     "mart/journey_paths/every_customer_with_a_stage_has_a_path": (
         "mart.journey_paths",
         path("stage", 3, "purchase", 1, 0, 2),
+    ),
+    "mart/stage_velocity/quartiles_follow_each_other": (
+        "mart.stage_velocity",
+        {"from_stage": "a", "to_stage": "b", "entered": 2, "reached": 1, "waiting": 1, "median_days": 1.0},
+    ),
+    "mart/stage_flow/whoever_comes_in_goes_out": (
+        "core.stage_entries",
+        {"customer_id": "eve", "entry_number": 1, "stage": "purchase", "entered_at": day(0), "left_at": day(1)},
+    ),
+    "mart/stuck_customers/are_in_one_stage_each": (
+        "core.stage_entries",
+        {"customer_id": "eve", "entry_number": 1, "stage": "awareness", "entered_at": day(0)},
     ),
     "mart/retention/returned_are_part_of_the_cohort": (
         "mart.retention",

@@ -768,6 +768,24 @@ MART_JOURNEY_PATHS = Table(
     ),
 )
 
+MART_STAGE_VELOCITY = Table(
+    "mart.stage_velocity",
+    "How long customers take from a stage to each later one: quartiles of the Kaplan–Meier curve, all who wait counted in.",
+    ("from_stage", "to_stage"),
+    (
+        _c("from_stage", pl.String, "The stage entered."),
+        _c("from_stage_number", pl.UInt32, "Its place in the journey, from 1."),
+        _c("to_stage", pl.String, "The later stage."),
+        _c("to_stage_number", pl.UInt32, "Its place in the journey, from 1."),
+        _c("entered", pl.UInt32, "Customers who entered the first stage (their first entry)."),
+        _c("reached", pl.UInt32, "Of those, who reached the later stage by the horizon, whatever the stage window."),
+        _c("waiting", pl.UInt32, "Of those, who had not; watched up to the horizon."),
+        _c("quartile_1_days", pl.Float64, "Days by which a quarter has reached it; null when not reached."),
+        _c("median_days", pl.Float64, "Days by which half has reached it; null when not reached."),
+        _c("quartile_3_days", pl.Float64, "Days by which three quarters have reached it; null when not reached."),
+    ),
+)
+
 # ---------------------------------------------------------------- ops: how the runs went
 
 OPS_RUNS = Table(

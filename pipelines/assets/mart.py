@@ -9,7 +9,7 @@ from pipelines.catalog import WRITER_POOL, Rows, asset_key, table_asset, view_sp
 from pipelines.night import Night
 from pipelines.warehouse import create_macros_and_views, lazily, sql_files, sql_text
 from transforms.attribution import attribution, attribution_markov, journey_paths
-from transforms.conversion import kpis, stage_conversion, stage_transitions
+from transforms.conversion import kpis, stage_conversion, stage_transitions, stage_velocity
 from transforms.paths import common_paths, stage_paths
 from transforms.retention import weekly_retention
 
@@ -31,6 +31,15 @@ def conversion_of_stages(night: Night) -> Rows:
     entries = night.warehouse.read("core.stage_entries").lazy()
     return night.store(
         "mart.stage_conversion", stage_conversion(entries, journey=night.journey, horizon=night.stage_horizon())
+    )
+
+
+@table_asset("mart.stage_velocity", deps=["core.stage_entries"])
+def velocity(night: Night) -> Rows:
+    """Measure how long customers take between stages."""
+    entries = night.warehouse.read("core.stage_entries").lazy()
+    return night.store(
+        "mart.stage_velocity", stage_velocity(entries, journey=night.journey, horizon=night.stage_horizon())
     )
 
 
