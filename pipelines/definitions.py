@@ -31,6 +31,8 @@ assets = [
     mart.paths,
     mart.returning_customers,
     mart.key_figures,
+    mart.sales,
+    mart.outcomes,
     mart.horizons,
     mart.views,
     reports.site,

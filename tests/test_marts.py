@@ -3,13 +3,17 @@
 import pytest
 
 from pipelines.warehouse import Connection
-from tests.test_sql import Row, customer, day, put, rows
+from tests.test_sql import Row, customer, day, deal, event, put, rows
 from tests.test_sql import connection as connection
 from tests.test_sql import warehouse as warehouse
 
 
 def horizon(connection: Connection, at: float, *, source: str = "web", in_journey: bool = True) -> None:
     put(connection, "mart.horizons", {"source": source, "horizon": day(at), "is_in_journey": in_journey})
+
+
+def settings(connection: Connection, **values: str) -> None:
+    put(connection, "ops.settings", *({"name": name, "value": value} for name, value in values.items()))
 
 
 # ---------------------------------------------------------------- stages
@@ -95,3 +99,84 @@ def test_a_ninth_move_leaves_by_other(connection):
     found = rows(connection, "SELECT move, from_stage, to_stage FROM mart.stage_flow WHERE move >= 8")
 
     assert found == [(8, "see", "try"), (9, "try", "(other)")]
+
+
+# ---------------------------------------------------------------- lost and gone
+
+
+def test_losses_are_counted_by_reason_and_currency(connection):
+    put(
+        connection,
+        "mart.sales_outcomes",
+        deal("a", "lost", 1, lost_reason="price", value_minor=100, currency="EUR"),
+        deal("b", "lost", 1, lost_reason="price", value_minor=200, currency="EUR"),
+        deal("c", "lost", 1, lost_reason="price", value_minor=400, currency="USD"),
+        deal("d", "lost", 1, lost_reason="(not given)"),
+        deal("e", "won", 1, value_minor=800, currency="EUR"),
+    )
+
+    found = rows(connection, "SELECT lost_reason, currency, lost, all_lost, share, value_minor FROM mart.lost_reasons")
+
+    assert found == [
+        ("price", "EUR", 2, 4, 0.5, 300),
+        ("(not given)", None, 1, 4, 0.25, None),
+        ("price", "USD", 1, 4, 0.25, 400),
+    ]
+
+
+def purchaser(connection: Connection, name: str, *days: float, **columns: object) -> None:
+    """A customer who bought on the first of these days and was active on all of them."""
+    put(connection, "core.customers", customer(name, first_purchase_at=day(days[0]), purchase_count=1))
+    put(connection, "core.events", *(event(name, n, at, **columns) for n, at in enumerate(days, start=1)))
+
+
+def test_churn_is_of_those_active_at_the_start_of_a_month_who_are_quiet_at_its_end(connection):
+    # Day 0 is January 1st at noon, so day 31 is in February; quiet is 30 days without activity.
+    settings(connection, time_zone="UTC", stage_window_seconds=str(30 * 86_400))
+    horizon(connection, 95)
+    purchaser(connection, "gone in february", 0, 20)
+    purchaser(connection, "stays", 0, 28, 40, 65, 88)
+    purchaser(connection, "back in march", 0, 2, 70)
+    purchaser(connection, "new in february", 35)
+
+    found = rows(connection, "SELECT month::VARCHAR, active_at_start, churned, retained, quiet_days FROM mart.churn")
+
+    assert found == [("2026-02-01", 3, 2, 1, 30), ("2026-03-01", 2, 1, 1, 30)]
+
+
+def test_a_customer_whose_quiet_days_end_with_the_month_is_churned(connection):
+    settings(connection, time_zone="UTC", stage_window_seconds=str(28 * 86_400))
+    horizon(connection, 60)
+    purchaser(connection, "to the second", 0, 20, 30.5)
+
+    assert rows(connection, "SELECT active_at_start, churned FROM mart.churn") == [(1, 1)]
+
+
+def test_a_month_that_is_not_over_at_the_horizon_has_no_churn(connection):
+    settings(connection, time_zone="UTC", stage_window_seconds="86400")
+    horizon(connection, 58.4)
+    purchaser(connection, "ann", 0, 30)
+
+    assert rows(connection, "FROM mart.churn") == []
+
+
+def test_what_the_quiet_saw_last_is_held_against_what_those_who_stay_saw_last(connection):
+    settings(connection, stage_window_seconds=str(10 * 86_400))
+    horizon(connection, 30)
+    purchaser(connection, "gone", 0, 1)
+    purchaser(connection, "stays", 0, 25)
+    connection.execute("UPDATE core.events SET stage = 'buy', touchpoint = 'order' WHERE event_number = 1")
+    connection.execute("UPDATE core.events SET stage = 'use', touchpoint = customer_id || ' at' WHERE event_number = 2")
+    put(connection, "core.events", event("gone", 3, 29, is_active=False, stage="use", touchpoint="mail we sent"))
+
+    found = rows(
+        connection,
+        "SELECT touchpoint, churned_last, retained_last, churned_had, retained_had, churned, retained, last_difference, "
+        "churn_rate FROM mart.churn_points",
+    )
+
+    assert found == [
+        ("gone at", 1, 0, 1, 0, 1, 1, 1.0, 1.0),
+        ("order", 0, 0, 1, 1, 1, 1, 0.0, 0.5),
+        ("stays at", 0, 1, 0, 1, 1, 1, -1.0, 0.0),
+    ]

@@ -131,6 +131,13 @@ def customer(name: str, **columns: Any) -> Row:
     return {"customer_id": name, "event_count": 1, "is_lead": False, "visitor_count": 1, "purchase_count": 0, **columns}
 
 
+def deal(record: str, outcome: str, ended: float | None = None, **columns: Any) -> Row:
+    """A row of mart.sales_outcomes that began on day 0."""
+    ended_at = None if ended is None else day(ended)
+    common = {"object": "deal", "source": "crm", "record_id": record, "customer_id": "ann", "started_at": day(0)}
+    return {**common, "ended_at": ended_at, "outcome": outcome, "days": ended or 60.0, **columns}
+
+
 def path(kind: str, place: int, steps: str, journeys: int, converted: int, total: int) -> Row:
     """A row of mart.journey_paths."""
     return {
@@ -195,7 +202,13 @@ def fill(connection: Connection) -> None:
          "value_minor": 1999, "currency": "EUR", "model": "first", "touch_number": 1, "channel": "Email",
          "credit_ppm": 1_000_000},
     )  # fmt: skip
-    put(connection, "mart.horizons", {"source": "web", "horizon": day(30), "is_in_journey": True})
+    put(connection, "mart.horizons", {"source": "web", "horizon": day(60), "is_in_journey": True})
+    put(connection, "mart.sales_outcomes", deal("d1", "lost", 4, lost_reason="price"), deal("d2", "open"))
+    put(
+        connection,
+        "mart.competing_outcomes",
+        {"object": "deal", "outcome": "lost", "day": 4, "records": 2, "happened": 1, "open": 1, "share": 0.5},
+    )
     put(
         connection,
         "mart.attribution_markov",
@@ -860,6 +873,11 @@ OFFENCES = {
     "mart/stuck_customers/are_in_one_stage_each": (
         "core.stage_entries",
         {"customer_id": "eve", "entry_number": 1, "stage": "awareness", "entered_at": day(0)},
+    ),
+    "mart/sales_outcomes/an_end_has_its_outcome": ("mart.sales_outcomes", deal("d3", "open", 3)),
+    "mart/competing_outcomes/shares_stay_within_one": (
+        "mart.competing_outcomes",
+        {"object": "deal", "outcome": "won", "day": 9, "records": 2, "happened": 1, "open": 1, "share": 0.6},
     ),
     "mart/retention/returned_are_part_of_the_cohort": (
         "mart.retention",

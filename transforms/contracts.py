@@ -786,6 +786,50 @@ MART_STAGE_VELOCITY = Table(
     ),
 )
 
+MART_SALES_OUTCOMES = Table(
+    "mart.sales_outcomes",
+    "Deals and leads of the CRM: when each began, and whether it was won, lost or is open at the horizon.",
+    ("object", "source", "record_id"),
+    (
+        _c("object", pl.String, "deal or lead."),
+        _c("source", pl.String, "Name of the source in journey.yaml."),
+        _c("record_id", pl.String, "Id of the CRM record."),
+        _c("customer_id", pl.String, "Customer of its first event."),
+        _c("account_id", pl.String, "Account of its last event that names one; null for none."),
+        _c("started_at", TIME, "Time of its first event."),
+        _c("ended_at", TIME, "Time of its last closing; null while it is open."),
+        _c(
+            "outcome",
+            pl.String,
+            "won (deal_won, lead_converted), lost (deal_lost, a lead in a state that says so) or open at the horizon.",
+        ),
+        _c("last_state", pl.String, "State of its last event that has one."),
+        _c("lost_reason", pl.String, "Reason given for a loss; '(not given)' for none, null when it was not lost."),
+        _c(
+            "value_minor",
+            pl.Int64,
+            "Value of its closing in minor units, else of its last event with one; null for none.",
+        ),
+        _c("currency", pl.String, "Currency of value_minor."),
+        _c("days", pl.Float64, "Days from start to end, or to the horizon."),
+    ),
+)
+
+MART_COMPETING_OUTCOMES = Table(
+    "mart.competing_outcomes",
+    "The share of deals and leads that are won, and that are lost, so many days after they began: Aalen–Johansen curves.",
+    ("object", "outcome", "day"),
+    (
+        _c("object", pl.String, "deal or lead."),
+        _c("outcome", pl.String, "won or lost; one minus the shares of both is the share still open."),
+        _c("day", pl.UInt32, "Days since the start; only days on which the share grows."),
+        _c("records", pl.Int64, "Deals or leads that began, open ones too."),
+        _c("happened", pl.Int64, "Of those, that had this outcome within so many days."),
+        _c("open", pl.Int64, "Records without an outcome at the horizon, whatever their age."),
+        _c("share", pl.Float64, "Estimated share with this outcome by then, had all been watched as long."),
+    ),
+)
+
 # ---------------------------------------------------------------- ops: how the runs went
 
 OPS_RUNS = Table(

@@ -12,6 +12,7 @@ from transforms.attribution import attribution, attribution_markov, journey_path
 from transforms.conversion import kpis, stage_conversion, stage_transitions, stage_velocity
 from transforms.paths import common_paths, stage_paths
 from transforms.retention import weekly_retention
+from transforms.sales import outcome_curves, sales_outcomes
 
 
 @table_asset(
@@ -103,6 +104,20 @@ def key_figures(night: Night) -> Rows:
         sessions=read("core.sessions").lazy(),
     )
     return night.store("mart.kpis", figures)
+
+
+@table_asset("mart.sales_outcomes", deps=["core.events"])
+def sales(night: Night) -> Rows:
+    """Say what became of deals and leads."""
+    events = night.warehouse.query(sql_text("core/sales_events.sql")).lazy()
+    return night.store("mart.sales_outcomes", sales_outcomes(events, horizon=night.stage_horizon()))
+
+
+@table_asset("mart.competing_outcomes", deps=["mart.sales_outcomes"])
+def outcomes(night: Night) -> Rows:
+    """Draw the curves of won and lost."""
+    records = night.warehouse.read("mart.sales_outcomes").lazy()
+    return night.store("mart.competing_outcomes", outcome_curves(records, horizon=night.stage_horizon()))
 
 
 @table_asset("mart.horizons", deps=["core.events"])
