@@ -1,5 +1,7 @@
 """What product teams ask for, in SQL: each view of sql/mart by one rule a test, on rows written by hand."""
 
+import json
+
 import pytest
 
 from pipelines.warehouse import Connection
@@ -180,3 +182,226 @@ def test_what_the_quiet_saw_last_is_held_against_what_those_who_stay_saw_last(co
         ("order", 0, 0, 1, 1, 1, 1, 0.0, 0.5),
         ("stays at", 0, 1, 0, 1, 1, 1, -1.0, 0.0),
     ]
+
+
+# ---------------------------------------------------------------- service
+
+
+def said(**properties: object) -> str:
+    return json.dumps(properties)
+
+
+def ticket(
+    connection: Connection, record: str, *states: tuple[str, float], who: str = "ann", **properties: object
+) -> None:
+    """The dated states of a ticket."""
+    number = len(rows(connection, "FROM core.events"))
+    put(
+        connection,
+        "core.events",
+        *(
+            event(
+                who, number + n, at, event=f"ticket_{state}", object="ticket", record_id=record, source="crm",
+                properties=said(**properties) if properties else None,
+            )
+            for n, (state, at) in enumerate(states, start=1)
+        ),
+    )  # fmt: skip
+
+
+def chat(connection: Connection, record: str, *states: tuple[str, float]) -> None:
+    number = len(rows(connection, "FROM core.events"))
+    put(
+        connection,
+        "core.events",
+        *(
+            event("ann", number + n, at, event=f"chat_{state}", object="conversation", record_id=record, source="chat")
+            for n, (state, at) in enumerate(states, start=1)
+        ),
+    )
+
+
+def judged(connection: Connection, column: str) -> dict[str, object]:
+    return dict(rows(connection, f"SELECT record_id, {column} FROM mart.service_contacts"))
+
+
+def test_a_reply_within_a_day_is_in_time_and_young_tickets_are_not_judged(connection):
+    horizon(connection, 10)
+    ticket(connection, "in time", ("opened", 0), ("replied", 1))
+    ticket(connection, "late", ("opened", 0), ("replied", 1.01))
+    ticket(connection, "never", ("opened", 9))
+    ticket(connection, "young", ("opened", 9.01), ("replied", 9.02))
+
+    found = judged(connection, "is_replied_in_24_hours")
+
+    assert found == {"in time": True, "late": False, "never": False, "young": None}
+
+
+def test_a_source_that_never_tells_of_replies_is_not_judged_by_them(connection):
+    horizon(connection, 10)
+    ticket(connection, "t", ("opened", 0), ("closed", 1))
+
+    assert rows(connection, "SELECT contacts, reply_due, response_rate FROM mart.support") == [(1, 0, None)]
+
+
+def test_first_contact_resolution_asks_for_one_message_no_reopening_and_no_new_ticket_within_a_week(connection):
+    horizon(connection, 100)
+    ticket(connection, "once", ("opened", 0), ("closed", 1), who="a", customer_messages="1")
+    ticket(connection, "twice", ("opened", 0), ("closed", 1), who="b", customer_messages="2")
+    ticket(
+        connection, "again", ("opened", 0), ("closed", 1), ("reopened", 2), ("closed", 3), who="c", inbound_messages=1
+    )
+    ticket(connection, "flagged", ("opened", 0), ("closed", 1), who="d", customer_messages="1", reopened="true")
+    ticket(connection, "back", ("opened", 0), ("closed", 1), who="e", one_touch="true")
+    ticket(connection, "new", ("opened", 8), ("closed", 9), who="e", one_touch="true")
+    ticket(connection, "later", ("opened", 16.01), ("closed", 17), who="e", one_touch="true")
+    ticket(connection, "not told", ("opened", 0), ("closed", 1), who="f")
+    ticket(connection, "young", ("opened", 92), ("closed", 93.01), who="g", customer_messages="1")
+
+    found = judged(connection, "is_solved_first_time")
+
+    assert found == {
+        "once": True, "twice": False, "again": False, "flagged": False, "back": False, "new": True, "later": True,
+        "not told": None, "young": None,
+    }  # fmt: skip
+
+
+def test_a_chat_that_nobody_answers_within_a_day_is_abandoned(connection):
+    horizon(connection, 10)
+    chat(connection, "quick", ("started", 0), ("answered", 0.001))
+    chat(connection, "slow", ("started", 0), ("answered", 0.01))
+    chat(connection, "left", ("started", 0))
+
+    found = rows(
+        connection,
+        "SELECT channel, contacts, helped_chats, helped_after_5_minutes, median_help_delay_seconds_of_helped, "
+        "abandonment_due, abandoned FROM mart.support",
+    )
+
+    assert found == [("chat", 3, 2, 1, 86, 3, 1)]
+
+
+def test_giving_a_ticket_to_somebody_else_is_a_hand_off_and_the_first_assignment_is_not(connection):
+    horizon(connection, 10)
+    ticket(connection, "t", ("opened", 0), ("assigned", 1), ("assigned", 2), ("escalated", 3))
+
+    assert judged(connection, "hand_offs") == {"t": 2}
+
+
+def test_support_is_counted_by_week_and_channel_whatever_its_case(connection):
+    settings(connection, time_zone="UTC")
+    horizon(connection, 30)
+    ticket(connection, "a", ("opened", 0), origin="Email")
+    ticket(connection, "b", ("opened", 1), origin="EMAIL")
+    ticket(connection, "c", ("opened", 7), origin="Phone")
+
+    found = rows(connection, "SELECT week::VARCHAR, channel, tickets, customers, still_open FROM mart.support")
+
+    assert found == [("2025-12-29", "email", 2, 1, 2), ("2026-01-05", "phone", 1, 1, 1)]
+
+
+# ---------------------------------------------------------------- voice of the customer
+
+
+def answer(who: str, number: int, at: float, survey: str, score: object) -> Row:
+    return event(
+        who, number, at, event="survey_answered", touchpoint="survey", properties=said(survey=survey, score=score)
+    )
+
+
+def test_nps_is_promoters_less_detractors_of_the_last_answers(connection):
+    put(
+        connection,
+        "core.events",
+        answer("changed", 1, 0, "nps", "2"),
+        answer("changed", 2, 1, "nps", "9"),
+        answer("happy", 1, 0, "nps", 10),
+        answer("so so", 1, 0, "nps", "7.0"),
+        answer("cross", 1, 0, "nps", "6"),
+        answer("in words", 1, 0, "nps", "fine"),
+    )
+
+    found = rows(
+        connection,
+        "SELECT touchpoint_before, answers, promoters, passives, detractors, nps FROM mart.voice_of_customer",
+    )
+
+    assert found == [("(all)", 4, 2, 1, 1, 25.0), ("(none)", 4, 2, 1, 1, 25.0)]
+
+
+def test_satisfaction_is_the_share_of_four_and_five_and_effort_a_mean(connection):
+    put(
+        connection,
+        "core.events",
+        *(answer(f"c{score}", 1, 0, "csat", score) for score in (3, 4, 5)),
+        *(answer(f"c{score}", 2, 1, "CES", score) for score in (3, 4)),
+    )
+
+    found = rows(
+        connection,
+        "SELECT survey, answers, mean_score, satisfied, satisfaction_rate, nps FROM mart.voice_of_customer "
+        "WHERE touchpoint_before = '(all)'",
+    )
+
+    assert found == [("ces", 2, 3.5, None, None, None), ("csat", 3, 4.0, 2, 2 / 3, None)]
+
+
+def test_an_answer_belongs_to_the_contact_before_it(connection):
+    put(
+        connection,
+        "core.events",
+        event("ann", 1, 0, touchpoint="order"),
+        event("ann", 2, 1, touchpoint="support ticket"),
+        event("ann", 3, 1.5),
+        answer("ann", 4, 2, "nps", 9),
+        event("ann", 5, 3, touchpoint="order"),
+    )
+
+    found = rows(connection, "SELECT touchpoint_before, answers FROM mart.voice_of_customer")
+
+    assert found == [("(all)", 1), ("support ticket", 1)]
+
+
+def test_reviews_tell_their_ratings_and_sentiments(connection):
+    put(
+        connection,
+        "core.events",
+        event("ann", 1, 0, touchpoint="order"),
+        *(
+            event("ann", n, n, event="review_posted", properties=said(**told))
+            for n, told in enumerate(
+                ({"rating": "5", "sentiment": "1"}, {"rating": 2, "sentiment": "-0.4"}, {"sentiment": "0"}), 2
+            )
+        ),
+        event("bob", 1, 0, event="review_posted"),
+    )
+
+    found = rows(
+        connection,
+        "SELECT touchpoint_before, posts, customers, rated, mean_rating, low_ratings, with_sentiment, positive, neutral, "
+        "negative FROM mart.reviews",
+    )
+
+    assert found == [
+        ("(all)", 4, 2, 2, 3.5, 1, 3, 1, 1, 1),
+        ("(none)", 1, 1, 0, None, 0, 0, 0, 0, 0),
+        ("order", 3, 1, 2, 3.5, 1, 3, 1, 1, 1),
+    ]
+
+
+def test_promoters_who_left_said_yes_last_and_did_not_come_back(connection):
+    def membership(who: str, number: int, name: str) -> Row:
+        return event(who, number, number, event=f"subscription_{name}", properties=said(plan="plus"))
+
+    put(
+        connection,
+        "core.events",
+        answer("left", 1, 0, "nps", 9), membership("left", 2, "cancelled"),
+        answer("came back", 1, 0, "nps", 9), membership("came back", 2, "cancelled"), membership("came back", 3, "started"),
+        answer("cross", 1, 0, "nps", 9), answer("cross", 2, 1, "nps", 3), membership("cross", 3, "expired"),
+        membership("before", 1, "expired"), answer("before", 2, 2, "nps", 10),
+    )  # fmt: skip
+
+    found = rows(connection, "SELECT customer_id, score, event, plan FROM mart.promoters_who_left")
+
+    assert found == [("left", 9.0, "subscription_cancelled", "plus")]
