@@ -33,6 +33,7 @@ assets = [
     mart.key_figures,
     mart.sales,
     mart.outcomes,
+    mart.milestones,
     mart.horizons,
     mart.views,
     reports.site,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pipelines.warehouse import Connection
-from tests.test_sql import Row, customer, day, deal, event, put, rows
+from tests.test_sql import Row, customer, day, deal, event, put, rows, session, spent
 from tests.test_sql import connection as connection
 from tests.test_sql import warehouse as warehouse
 
@@ -405,3 +405,383 @@ def test_promoters_who_left_said_yes_last_and_did_not_come_back(connection):
     found = rows(connection, "SELECT customer_id, score, event, plan FROM mart.promoters_who_left")
 
     assert found == [("left", 9.0, "subscription_cancelled", "plus")]
+
+
+# ---------------------------------------------------------------- carts and subscriptions
+
+
+def cart_events(who: str, *steps: tuple[str, float]) -> list[Row]:
+    """What a customer did with carts: add, order, sent or clicked, and when."""
+    names = {"add": "add_to_cart", "order": "order_placed", "sent": "email_sent", "clicked": "email_clicked"}
+    return [
+        event(
+            who, number, at, event=names[step], is_conversion=step == "order", value_minor=100 if step == "order" else None,
+            properties=said(campaign="cart_reminder") if step in ("sent", "clicked") else None,
+        )
+        for number, (step, at) in enumerate(steps, start=1)
+    ]  # fmt: skip
+
+
+def test_a_cart_is_ordered_recovered_abandoned_or_open(connection):
+    horizon(connection, 30)
+    put(
+        connection,
+        "core.events",
+        *cart_events("ordered", ("add", 0), ("add", 0.5), ("order", 1.5)),
+        *cart_events("recovered", ("add", 0), ("sent", 1), ("clicked", 2), ("order", 7)),
+        *cart_events("too late", ("add", 0), ("order", 7.1)),
+        *cart_events("left", ("add", 0), ("sent", 8)),
+        *cart_events("young", ("add", 29.5)),
+        *cart_events("fresh", ("add", 25)),
+    )
+
+    found = rows(
+        connection,
+        "SELECT customer_id, additions, status, is_final, value_minor, reminded_at IS NOT NULL, clicked_at IS NOT NULL "
+        "FROM mart.abandoned_carts ORDER BY customer_id",
+    )
+
+    assert found == [
+        ("fresh", 1, "abandoned", False, None, False, False),
+        ("left", 1, "abandoned", True, None, False, False),
+        ("ordered", 2, "ordered", True, 100, False, False),
+        ("recovered", 1, "recovered", True, 100, True, True),
+        ("too late", 1, "abandoned", True, None, False, False),
+        ("young", 1, "open", False, None, False, False),
+    ]
+
+
+def test_a_cart_ends_with_its_order_and_after_seven_days_without_a_product(connection):
+    horizon(connection, 60)
+    put(connection, "core.events", *cart_events("ann", ("add", 0), ("order", 1), ("add", 2), ("add", 9), ("add", 16.1)))
+
+    found = rows(connection, "SELECT cart_number, additions, status FROM mart.abandoned_carts ORDER BY cart_number")
+
+    assert found == [(1, 1, "ordered"), (2, 2, "abandoned"), (3, 1, "abandoned")]
+
+
+def member(who: str, *states: tuple[str, float], record: str | None = None, **properties: object) -> list[Row]:
+    return [
+        event(
+            who, number, at, event=name if "_" in name else f"subscription_{name}", object="subscription",
+            record_id=record or who, is_active=False, properties=said(**properties),
+        )
+        for number, (name, at) in enumerate(states, start=1)
+    ]  # fmt: skip
+
+
+def test_a_subscription_stands_as_its_last_state_says(connection):
+    horizon(connection, 100)
+    put(
+        connection,
+        "core.events",
+        *member("trial", ("trial_started", 0)),
+        *member("active", ("trial_started", 0), ("started", 14), ("renewed", 44), ("renewed", 74), ("upgraded", 80)),
+        *member("left", ("started", 0), ("cancelled", 20), cancel_reason="price", plan="plus"),
+        *member("back", ("started", 0), ("cancelled", 20), ("resumed", 30)),
+        *member("over", ("started", 0), ("expired", 30)),
+        *member("paused", ("started", 0), ("paused", 30)),
+        *member("later", ("started", 0), ("cancelled", 101)),
+    )
+
+    found = rows(
+        connection,
+        "SELECT subscription_id, status, renewals, upgrades, ended_at, cancel_reason FROM mart.subscriptions",
+    )
+
+    assert found == [
+        ("active", "active", 2, 1, None, None),
+        ("back", "active", 0, 0, None, None),
+        ("later", "active", 0, 0, None, None),
+        ("left", "cancelled", 0, 0, day(20), "price"),
+        ("over", "expired", 0, 0, day(30), None),
+        ("paused", "paused", 0, 0, None, None),
+        ("trial", "trial", 0, 0, None, None),
+    ]
+
+
+def test_what_puts_a_subscription_at_risk_is_named(connection):
+    horizon(connection, 100)
+    put(
+        connection,
+        "core.events",
+        *member("calm", ("started", 0)), event("calm", 2, 71),
+        *member("quiet", ("started", 0)), event("quiet", 2, 69),
+        *member("ends", ("started", 0), expires_at=day(120).isoformat()), event("ends", 2, 99),
+        *member("far", ("started", 0), expires_at=day(131).isoformat()), event("far", 2, 99),
+        *member("told", ("started", 0), ("expiring", 90)), event("told", 3, 99),
+        *member("renewed", ("started", 0), ("expiring", 90), ("renewed", 95)), event("renewed", 4, 99),
+        *member("smaller", ("started", 0), ("downgraded", 50)), event("smaller", 3, 99),
+        *member("cross", ("started", 0)), answer("cross", 2, 99, "nps", 6),
+        *member("asks", ("started", 0)), event("asks", 2, 99),
+        *member("gone", ("started", 0), ("cancelled", 5)),
+    )  # fmt: skip
+    ticket(connection, "t", ("opened", 99), who="asks")
+
+    found = rows(connection, "SELECT subscription_id, is_expiring, risks FROM mart.subscriptions")
+
+    assert dict((name, (expiring, risks)) for name, expiring, risks in found) == {
+        "calm": (False, ""),
+        "quiet": (False, "quiet"),
+        "ends": (True, "expiring"),
+        "far": (False, ""),
+        "told": (True, "expiring"),
+        "renewed": (False, ""),
+        "smaller": (False, "downgraded"),
+        "cross": (False, "detractor"),
+        "asks": (False, "open ticket"),
+        "gone": (False, ""),
+    }
+
+
+def test_renewals_are_held_against_the_subscriptions_that_ended(connection):
+    settings(connection, time_zone="UTC")
+    put(
+        connection,
+        "core.events",
+        *member("a", ("started", 0), ("renewed", 31)),
+        *member("b", ("renewed", 32), ("renewed", 33), ("upgraded", 34)),
+        *member("c", ("cancelled", 35), ("expired", 40)),
+        *member("d", ("renewed", 36), ("cancelled", 40)),
+    )
+
+    found = rows(
+        connection,
+        "SELECT month::VARCHAR, started, renewed, upgraded, cancelled, expired, decided, renewal_rate FROM mart.renewals",
+    )
+
+    assert found == [("2026-01-01", 1, 0, 0, 0, 0, 0, None), ("2026-02-01", 0, 3, 1, 2, 0, 4, 0.5)]
+
+
+# ---------------------------------------------------------------- value, lifecycle, acquisition
+
+
+def test_purchase_frequency_is_orders_by_purchasers(connection):
+    purchases = {"a": 0, "b": 1, "c": 1, "d": 3, "e": 12, "f": 15}
+    put(connection, "core.customers", *(customer(name, purchase_count=count) for name, count in purchases.items()))
+
+    found = rows(
+        connection,
+        "SELECT orders, purchasers, all_purchasers, all_orders, orders_per_purchaser FROM mart.purchase_frequency",
+    )
+
+    assert found == [(1, 2, 5, 32, 6.4), (3, 1, 5, 32, 6.4), (10, 2, 5, 32, 6.4)]
+
+
+def test_customer_value_is_revenue_less_returns_by_purchaser_segment_and_currency(connection):
+    settings(connection, currency="EUR")
+    put(
+        connection,
+        "core.events",
+        event("ann", 1, 0, event="order_placed", is_conversion=True, value_minor=1000, currency="EUR"),
+        event("ann", 2, 1, event="order_placed", is_conversion=True, value_minor=500),
+        event("ann", 3, 2, event="order_returned", value_minor=-200, currency="EUR"),
+        event("ann", 4, 3, event="order_placed", is_conversion=True, value_minor=70, currency="USD"),
+        event("bob", 1, 0, event="order_placed", is_conversion=True, value_minor=100, currency="EUR"),
+        event("eve", 1, 0, event="order_returned", value_minor=-5, currency="EUR"),
+    )
+    put(connection, "core.customer_segments", {"segment": "fans", "customer_id": "ann"})
+
+    found = rows(
+        connection,
+        "SELECT segment, currency, purchasers, orders, orders_per_purchaser, revenue_minor, value_per_purchaser_minor "
+        "FROM mart.customer_value",
+    )
+
+    assert found == [
+        ("(all)", "EUR", 2, 3, 1.5, 1400, 700.0),
+        ("(all)", "USD", 1, 1, 1.0, 70, 70.0),
+        ("fans", "EUR", 1, 2, 2.0, 1300, 1300.0),
+        ("fans", "USD", 1, 1, 1.0, 70, 70.0),
+    ]
+
+
+def test_a_customer_is_new_returning_resurrected_or_dormant_in_a_week(connection):
+    # Day 0 is a Thursday; its week begins on 2025-12-29, day 4 is the Monday after.
+    settings(connection, time_zone="UTC")
+    horizon(connection, 26)
+    put(
+        connection,
+        "core.events",
+        *(event("steady", n, at) for n, at in enumerate((0, 1, 5, 12, 19), start=1)),
+        *(event("away", n, at) for n, at in enumerate((0, 19), start=1)),
+        event("late", 1, 12),
+        event("mailed", 1, 12, is_active=False),
+    )
+
+    found = rows(
+        connection,
+        "SELECT week::VARCHAR, active_customers, new_customers, returning_customers, resurrected_customers, "
+        "dormant_customers FROM mart.lifecycle",
+    )
+
+    assert found == [
+        ("2025-12-29", 2, 2, 0, 0, 0),
+        ("2026-01-05", 1, 0, 1, 0, 1),
+        ("2026-01-12", 2, 1, 1, 0, 0),
+        ("2026-01-19", 2, 0, 1, 1, 1),
+    ]
+
+
+def test_acquisition_is_of_the_first_touch_and_costs_what_was_spent_on_its_source(connection):
+    def touch(who: str, number: int, source: str | None, channel: str) -> Row:
+        medium = "cpc" if source else None
+        return {
+            "customer_id": who,
+            "touch_number": number,
+            "channel": channel,
+            "utm_source": source,
+            "utm_medium": medium,
+        }
+
+    put(
+        connection,
+        "core.touches",
+        touch("ann", 1, "Google", "Paid Search"), touch("ann", 2, None, "Direct"), touch("bob", 1, "google", "Paid Search"),
+        touch("eve", 1, None, "Direct"),
+    )  # fmt: skip
+    put(
+        connection,
+        "core.customers",
+        customer("ann", purchase_count=2),
+        customer("bob"),
+        customer("eve", purchase_count=1),
+    )
+    put(connection, "raw.ad_spend", spent(0, "Brand", 500), spent(1, "Brand", 700))
+
+    found = rows(
+        connection,
+        "SELECT source, medium, channels, customers, purchasers, currency, cost_minor, cost_per_customer_minor, "
+        "cost_per_purchaser_minor FROM mart.acquisition",
+    )
+
+    assert found == [
+        ("google", "cpc", "Paid Search", 2, 1, "EUR", 1200, 600.0, 1200.0),
+        ("(not known)", "(not known)", "Direct", 1, 1, None, None, None, None),
+    ]
+
+
+def test_a_referral_tells_whom_it_brought(connection):
+    put(connection, "core.identity_map", {"namespace": "user_id", "value": "u2", "customer_id": "bob"})
+    put(
+        connection,
+        "core.customers",
+        customer("ann", purchase_count=1),
+        customer("bob", purchase_count=3, first_purchase_at=day(5)),
+    )
+    put(
+        connection,
+        "core.events",
+        event("ann", 1, 0, event="referral_made", properties=said(way="link", accepted="true", referred_id="u2")),
+        event("ann", 2, 1, event="referral_made"),
+    )
+
+    found = rows(
+        connection,
+        "SELECT way, is_accepted, referrer_purchases, referred_customer_id, referred_first_purchase_at, referred_purchases "
+        "FROM mart.referrals",
+    )
+
+    assert found == [("link", True, 1, "bob", day(5), 3), (None, None, 1, None, None, None)]
+
+
+def test_an_account_counts_its_people_and_the_days_to_its_first_conversion(connection):
+    put(
+        connection,
+        "core.customers",
+        customer("ann", account_id="acme", first_seen_at=day(0), last_seen_at=day(3)),
+        customer(
+            "bob",
+            account_id="acme",
+            first_seen_at=day(2),
+            last_seen_at=day(50),
+            first_purchase_at=day(40.5),
+            purchase_count=2,
+        ),
+        customer("cai", account_id="acme", first_seen_at=day(45), last_seen_at=day(60)),
+        customer("dan", account_id="beta", first_seen_at=day(1), last_seen_at=day(1)),
+        customer("eve"),
+    )
+    put(
+        connection,
+        "mart.sales_outcomes",
+        deal("d1", "won", 3, account_id="acme"),
+        deal("d2", "open", account_id="acme"),
+    )
+
+    found = rows(
+        connection,
+        "SELECT account_id, people, people_before_first_conversion, purchasers, conversions, cycle_days, deals, won_deals, "
+        "open_deals FROM mart.accounts",
+    )
+
+    assert found == [("acme", 3, 2, 1, 2, 40.5, 2, 1, 1), ("beta", 1, None, 0, 0, None, 0, 0, 0)]
+
+
+def test_the_use_of_a_feature_is_held_against_the_weeks_before(connection):
+    settings(connection, time_zone="UTC")
+    put(connection, "core.customers", customer("ann", account_id="acme"))
+    uses = [0, 1, 2, 5, 19]
+    put(
+        connection,
+        "core.events",
+        *(
+            event("ann", n, at, event="feature_used", properties=said(feature="export"))
+            for n, at in enumerate(uses, start=1)
+        ),
+        event("bob", 1, 5, event="login", account_id="beta"),
+    )
+
+    found = rows(
+        connection,
+        "SELECT week::VARCHAR, account_id, feature, uses, users, uses_before, mean_uses_before FROM mart.feature_use",
+    )
+
+    assert found == [
+        ("2025-12-29", "acme", "export", 3, 1, None, None),
+        ("2026-01-05", "acme", "export", 1, 1, 3, 3.0),
+        ("2026-01-05", "beta", "login", 1, 1, None, None),
+        ("2026-01-19", "acme", "export", 1, 1, None, 1.333333),
+    ]
+
+
+# ---------------------------------------------------------------- friction
+
+
+def test_friction_is_exits_errors_and_tickets_by_the_customers_they_affect(connection):
+    def seen(who: str, number: int, touchpoint: str | None, name: str = "page_view", at: float = 0) -> Row:
+        return event(
+            who,
+            number,
+            at + number / 1000,
+            event=name,
+            stage="buy" if touchpoint else None,
+            touchpoint=touchpoint,
+            session_id=who,
+        )
+
+    put(
+        connection,
+        "core.events",
+        seen("leaves", 1, "product"), seen("leaves", 2, "cart"),
+        seen("buys", 1, "product"), seen("buys", 2, "cart"),
+        seen("fails", 1, "product"), seen("fails", 2, "cart"), seen("fails", 3, None, "checkout_error"), seen("fails", 4, "product"),
+        seen("asks", 1, "product"), seen("asks", 2, "cart"),
+    )  # fmt: skip
+    put(connection, "core.events", event("asks", 3, 0.9, event="ticket_opened"))
+    put(
+        connection,
+        "core.sessions",
+        *(
+            {**session(0, who, day(0)), "session_id": who, "is_converted": who in ("buys", "asks")}
+            for who in ("leaves", "buys", "fails", "asks")
+        ),
+    )
+
+    found = rows(
+        connection,
+        "SELECT rank, touchpoint, customers, affected, sessions, exits, errors, converted_sessions, customers_with_ticket "
+        "FROM mart.friction",
+    )
+
+    assert found == [(1, "cart", 4, 3, 4, 1, 1, 2, 1), (2, "product", 4, 2, 4, 1, 0, 2, 1)]

@@ -223,6 +223,12 @@ def fill(connection: Connection) -> None:
     put(connection, "mart.sales_outcomes", deal("d1", "lost", 4, lost_reason="price"), deal("d2", "open"))
     put(
         connection,
+        "mart.adoption",
+        {"stage": "retention", "touchpoint": "login", "purchasers": 2, "reached": 1, "matured_purchasers": 1,
+         "matured_reached": 1},
+    )  # fmt: skip
+    put(
+        connection,
         "mart.competing_outcomes",
         {"object": "deal", "outcome": "lost", "day": 4, "records": 2, "happened": 1, "open": 1, "share": 0.5},
     )
@@ -924,6 +930,10 @@ OFFENCES = {
             event_id="early",
         ),
     ),
+    "mart/adoption/reached_are_part_of_the_purchasers": (
+        "mart.adoption",
+        {"touchpoint": "login", "purchasers": 1, "reached": 2, "matured_purchasers": 1, "matured_reached": 1},
+    ),
     "mart/retention/returned_are_part_of_the_cohort": (
         "mart.retention",
         {"cohort_week": date(2026, 1, 5), "week_number": 1, "cohort_size": 1, "returned": 2},
@@ -943,6 +953,66 @@ def test_a_check_finds_what_it_looks_for(connection, name):
     table, row = OFFENCES[name]
 
     put(connection, table, row)
+
+    assert len(check(connection, name)) == 1
+
+
+BROKEN_VIEWS = {
+    "mart/abandoned_carts/carts_end_once": (
+        "SELECT 'ann' AS customer_id, 1 AS cart_number, now() AS opened_at, now() AS filled_at, NULL AS ordered_at, "
+        "NULL::TIMESTAMPTZ AS reminded_at, NULL::TIMESTAMPTZ AS clicked_at, 'ordered' AS status"
+    ),
+    "mart/subscriptions/an_end_has_its_time": (
+        "SELECT 's' AS source, 'm' AS subscription_id, 'expired' AS status, NULL::TIMESTAMPTZ AS ended_at"
+    ),
+    "mart/renewals/decided_are_renewed_or_ended": (
+        "SELECT DATE '2026-01-01' AS month, 2 AS renewed, 0 AS cancelled, 0 AS expired, 1 AS decided"
+    ),
+    "mart/purchase_frequency/purchasers_add_up": "SELECT 1 AS purchasers, 2 AS all_purchasers, 1 AS all_orders",
+    "mart/customer_value/no_segment_exceeds_all": (
+        "SELECT * FROM (VALUES ('(all)', 'EUR', 1, 1), ('x', 'EUR', 2, 2)) AS t (segment, currency, purchasers, orders)"
+    ),
+    "mart/lifecycle/who_is_active_goes_on_or_falls_silent": (
+        "SELECT * FROM (VALUES (DATE '2026-01-05', 3, 3, 0, 0, 0), (DATE '2026-01-12', 1, 0, 1, 0, 1)) "
+        "AS t (week, active_customers, new_customers, returning_customers, resurrected_customers, dormant_customers)"
+    ),
+    "mart/acquisition/customers_add_up": "SELECT 'x' AS source, 'y' AS medium, 7 AS customers",
+    "mart/referrals/nobody_refers_themselves": (
+        "SELECT 's' AS source, 'e' AS event_id, 'ann' AS customer_id, 'ann' AS referred_customer_id"
+    ),
+    "mart/accounts/people_add_up": "SELECT 7 AS people",
+    "mart/feature_use/uses_add_up": "SELECT 7 AS uses",
+    "mart/friction/affected_are_part_of_the_customers": (
+        "SELECT 'a' AS stage, NULL AS phase, 'b' AS touchpoint, 1 AS customers, 2 AS affected, 1 AS sessions, 0 AS exits, "
+        "0 AS errors, 0 AS customers_with_ticket"
+    ),
+    "mart/churn/churned_are_part_of_the_active": (
+        "SELECT DATE '2026-01-01' AS month, 1 AS active_at_start, 2 AS churned, 0 AS retained"
+    ),
+    "mart/churn_points/everybody_saw_something_last": (
+        "SELECT 2 AS churned_last, 1 AS churned, 0 AS retained_last, 0 AS retained"
+    ),
+    "mart/support/every_contact_is_counted_once": "SELECT 7 AS contacts",
+    "mart/voice_of_customer/answers_add_up": (
+        "SELECT DATE '2026-01-01' AS month, 'nps' AS survey, '(all)' AS touchpoint_before, 2 AS answers, 2 AS promoters, "
+        "0 AS passives, 0 AS detractors"
+    ),
+    "mart/reviews/sentiments_add_up": (
+        "SELECT DATE '2026-01-01' AS month, 'x' AS event, '(all)' AS touchpoint_before, 2 AS posts, 0 AS rated, "
+        "2 AS with_sentiment, 1 AS positive, 0 AS neutral, 0 AS negative"
+    ),
+    "mart/promoters_who_left/left_after_they_answered": (
+        "SELECT 'ann' AS customer_id, TIMESTAMPTZ '2026-01-02 00:00Z' AS answered_at, TIMESTAMPTZ '2026-01-01 00:00Z' AS ended_at"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_VIEWS)
+def test_a_check_finds_a_view_that_says_something_impossible(connection, name):
+    fill_all(connection)
+    view = name.split("/")[1]
+
+    connection.execute(f"CREATE OR REPLACE VIEW mart.{view} AS {BROKEN_VIEWS[name]}")
 
     assert len(check(connection, name)) == 1
 

@@ -830,6 +830,27 @@ MART_COMPETING_OUTCOMES = Table(
     ),
 )
 
+MART_ADOPTION = Table(
+    "mart.adoption",
+    "How soon purchasers reach each contact after their first conversion: onboarding and adoption in the first 90 days.",
+    ("stage", "phase", "touchpoint", "step"),
+    (
+        _c("stage", pl.String, "Stage of the contact."),
+        _c("phase", pl.String, "Phase within the stage; null for none."),
+        _c("touchpoint", pl.String, "The kind of contact: the milestone."),
+        _c("step", pl.String, "Property step of its events (an onboarding step, say); null for none."),
+        _c("purchasers", pl.UInt32, "Customers with a conversion by the horizon."),
+        _c("reached", pl.UInt32, "Of those, who had this contact within 90 days after their first conversion, so far."),
+        _c("matured_purchasers", pl.UInt32, "Purchasers whose 90 days have passed."),
+        _c("matured_reached", pl.UInt32, "Of those, who had the contact within 90 days."),
+        _c("projected_share", pl.Float64, "Kaplan–Meier estimate of the share that has it within 90 days."),
+        _c("projected_error", pl.Float64, "Its standard error (Greenwood)."),
+        _c("quartile_1_days", pl.Float64, "Days by which a quarter of the purchasers has it; null when not within 90."),
+        _c("median_days", pl.Float64, "Days by which half has it; null when not within 90."),
+        _c("quartile_3_days", pl.Float64, "Days by which three quarters have it; null when not within 90."),
+    ),
+)
+
 # ---------------------------------------------------------------- ops: how the runs went
 
 OPS_RUNS = Table(

@@ -8,6 +8,7 @@ import polars as pl
 from pipelines.catalog import WRITER_POOL, Rows, asset_key, table_asset, view_spec
 from pipelines.night import Night
 from pipelines.warehouse import create_macros_and_views, lazily, sql_files, sql_text
+from transforms.adoption import adoption
 from transforms.attribution import attribution, attribution_markov, journey_paths
 from transforms.conversion import kpis, stage_conversion, stage_transitions, stage_velocity
 from transforms.paths import common_paths, stage_paths
@@ -118,6 +119,16 @@ def outcomes(night: Night) -> Rows:
     """Draw the curves of won and lost."""
     records = night.warehouse.read("mart.sales_outcomes").lazy()
     return night.store("mart.competing_outcomes", outcome_curves(records, horizon=night.stage_horizon()))
+
+
+@table_asset("mart.adoption", deps=["core.customers", "core.events"])
+def milestones(night: Night) -> Rows:
+    """Measure how soon purchasers reach each contact."""
+    customers, horizon = night.warehouse.read("core.customers").lazy(), night.stage_horizon()
+    with night.warehouse.opened() as connection:
+        events = lazily(connection, sql_text("core/purchaser_events.sql"))
+        found = adoption(customers, events, horizon=horizon).collect()
+    return night.store("mart.adoption", found)
 
 
 @table_asset("mart.horizons", deps=["core.events"])
