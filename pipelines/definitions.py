@@ -23,6 +23,7 @@ assets = [
     core.segments,
     core.funnels,
     mart.funnel_entrants,
+    mart.funnel_changes,
     mart.conversion_of_stages,
     mart.velocity,
     mart.transitions,

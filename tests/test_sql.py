@@ -934,6 +934,14 @@ OFFENCES = {
         "mart.adoption",
         {"touchpoint": "login", "purchasers": 1, "reached": 2, "matured_purchasers": 1, "matured_reached": 1},
     ),
+    "mart/funnel_change_steps/parts_sum_to_the_change": (
+        "mart.funnel_change_steps",
+        {"funnel": "buy", "step_number": 1, "part": 0.1, "total_change": 0.2},
+    ),
+    "mart/funnel_change_groups/parts_sum_to_the_change": (
+        "mart.funnel_change_groups",
+        {"funnel": "buy", "breakdown": "device", "value": "x", "mix_part": 0.1, "rate_part": 0.0, "total_change": 0.2},
+    ),
     "mart/retention/returned_are_part_of_the_cohort": (
         "mart.retention",
         {"cohort_week": date(2026, 1, 5), "week_number": 1, "cohort_size": 1, "returned": 2},

@@ -851,6 +851,65 @@ MART_ADOPTION = Table(
     ),
 )
 
+MART_FUNNEL_CHANGE_STEPS = Table(
+    "mart.funnel_change_steps",
+    "What each step contributed to the change of a funnel's total rate between the last two matured periods of 28 days.",
+    ("funnel", "step_number"),
+    (
+        _c("funnel", pl.String, "Name of the funnel; one without a window never matures and is left out."),
+        _c("step_number", pl.UInt32, "Place of the step, from 1; optional steps are left out."),
+        _c("step_name", pl.String, "Name of the step."),
+        _c("before_from", pl.Date, "First entry day of the earlier period, in the report time zone."),
+        _c("before_to", pl.Date, "Last entry day of the earlier period."),
+        _c("after_from", pl.Date, "First entry day of the later period, of as many days."),
+        _c("after_to", pl.Date, "Last entry day of the later period: the newest whose windows have all closed."),
+        _c(
+            "reached_before",
+            pl.Int64,
+            "Units that reached the step in the earlier period, by their first attempt in it.",
+        ),
+        _c("reached_after", pl.Int64, "Units that reached the step in the later period, by their first attempt in it."),
+        _c("entered_before", pl.Int64, "Units that entered in the earlier period."),
+        _c("entered_after", pl.Int64, "Units that entered in the later period."),
+        _c("part", pl.Float64, "What the step contributed (log-mean weights); null where a period has no entrants."),
+        _c("total_change", pl.Float64, "Change of the total rate (last step / entered); the parts sum to it."),
+    ),
+)
+
+MART_FUNNEL_CHANGE_GROUPS = Table(
+    "mart.funnel_change_groups",
+    "Whether a funnel's total rate changed because other groups entered (mix) or because groups convert otherwise (rate).",
+    ("funnel", "breakdown", "value"),
+    (
+        _c("funnel", pl.String, "Name of the funnel; one without a window never matures and is left out."),
+        _c("breakdown", pl.String, "Names of the properties; only breakdowns whose groups add up."),
+        _c("value", pl.String, "Their values; '(not known)' where there is none."),
+        _c("before_from", pl.Date, "First entry day of the earlier period, in the report time zone."),
+        _c("before_to", pl.Date, "Last entry day of the earlier period."),
+        _c("after_from", pl.Date, "First entry day of the later period, of as many days."),
+        _c("after_to", pl.Date, "Last entry day of the later period: the newest whose windows have all closed."),
+        _c(
+            "entered_before",
+            pl.Int64,
+            "Units of the group that entered in the earlier period, by their first attempt in it.",
+        ),
+        _c("reached_before", pl.Int64, "Of those, who reached the last step."),
+        _c(
+            "entered_after",
+            pl.Int64,
+            "Units of the group that entered in the later period, by their first attempt in it.",
+        ),
+        _c("reached_after", pl.Int64, "Of those, who reached the last step."),
+        _c("mix_part", pl.Float64, "What the changed share of the group contributed (Kitagawa's midpoint)."),
+        _c("rate_part", pl.Float64, "What the changed rate within the group contributed."),
+        _c(
+            "total_change",
+            pl.Float64,
+            "Change of the total rate; mix and rate of all groups sum to it. Null where a period is empty.",
+        ),
+    ),
+)
+
 # ---------------------------------------------------------------- ops: how the runs went
 
 OPS_RUNS = Table(

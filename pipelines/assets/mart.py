@@ -10,6 +10,7 @@ from pipelines.night import Night
 from pipelines.warehouse import create_macros_and_views, lazily, sql_files, sql_text
 from transforms.adoption import adoption
 from transforms.attribution import attribution, attribution_markov, journey_paths
+from transforms.changes import funnel_change_groups, funnel_change_steps
 from transforms.conversion import kpis, stage_conversion, stage_transitions, stage_velocity
 from transforms.paths import common_paths, stage_paths
 from transforms.retention import weekly_retention
@@ -25,6 +26,22 @@ def funnel_entrants(night: Night) -> Rows:
     """Find every counted attempt of every funnel."""
     funnels = night.funnels
     return night.engine.funnels(funnels, horizons=night.funnel_horizons(funnels))
+
+
+@table_asset(
+    "mart.funnel_change_steps",
+    "mart.funnel_change_groups",
+    deps=["mart.funnel_entrants", "mart.funnel_entrant_groups"],
+)
+def funnel_changes(night: Night) -> Rows:
+    """Split the change of each funnel by step, and by mix and rate."""
+    settings = {"funnels": night.funnels, "horizons": night.funnel_horizons(night.funnels)}
+    with night.warehouse.opened() as connection:
+        entrants = lazily(connection, "FROM mart.funnel_entrants")
+        groups = lazily(connection, "FROM mart.funnel_entrant_groups")
+        steps = funnel_change_steps(entrants, **settings).collect()
+        split = funnel_change_groups(entrants, groups, **settings).collect()
+    return night.store("mart.funnel_change_steps", steps) | night.store("mart.funnel_change_groups", split)
 
 
 @table_asset("mart.stage_conversion", deps=["core.stage_entries"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -130,6 +130,7 @@ def test_robots_do_not_convert():
     assert attribution(FOUR, robots).collect().is_empty()
 
 
+@settings(deadline=None)
 @given(walks, st.lists(st.tuples(st.sampled_from(["ann", "bob", "eve"]), st.integers(0, 60)), max_size=4))
 def test_credit_sums_to_one_million_per_conversion_and_model(contacts, conversions):
     shared = MART_ATTRIBUTION.check(attribution(touches(*contacts), sales(*conversions)).collect())
@@ -147,6 +148,7 @@ def test_the_order_of_rows_changes_nothing():
     )
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60 * 86_400_000_000))
 def test_the_decay_in_integers_is_the_power_of_one_half(age):
     weight = pl.select(decay_weight(pl.lit(age), half_life=WEEK).cast(pl.Float64) / SCALE).item()
