@@ -35,12 +35,12 @@ def funnel_entrants(night: Night) -> Rows:
 )
 def funnel_changes(night: Night) -> Rows:
     """Split the change of each funnel by step, and by mix and rate."""
-    settings = {"funnels": night.funnels, "horizons": night.funnel_horizons(night.funnels)}
+    funnels, horizons = night.funnels, night.funnel_horizons(night.funnels)
     with night.warehouse.opened() as connection:
         entrants = lazily(connection, "FROM mart.funnel_entrants")
         groups = lazily(connection, "FROM mart.funnel_entrant_groups")
-        steps = funnel_change_steps(entrants, **settings).collect()
-        split = funnel_change_groups(entrants, groups, **settings).collect()
+        steps = funnel_change_steps(entrants, funnels=funnels, horizons=horizons).collect()
+        split = funnel_change_groups(entrants, groups, funnels=funnels, horizons=horizons).collect()
     return night.store("mart.funnel_change_steps", steps) | night.store("mart.funnel_change_groups", split)
 
 
