@@ -13,6 +13,8 @@ from transforms.statistics import change_by_step, exported, mix_and_rate, rate
 
 DAYS = 28
 ATTEMPT = ("funnel", "unit_id", "entered_at", "entry_source", "entry_event_id")
+ENTRANT_COLUMNS = (*ATTEMPT, "entry_day", "depth", "is_first_of_day")
+GROUP_COLUMNS = (*ATTEMPT, "breakdown", "value")
 ADDITIVE = ("entry", "first_touch", "last_touch")
 
 Horizons = Mapping[str, datetime | None]

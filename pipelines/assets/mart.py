@@ -10,7 +10,7 @@ from pipelines.night import Night
 from pipelines.warehouse import create_macros_and_views, lazily, sql_files, sql_text
 from transforms.adoption import adoption
 from transforms.attribution import attribution, attribution_markov, journey_paths
-from transforms.changes import funnel_change_groups, funnel_change_steps
+from transforms.changes import ENTRANT_COLUMNS, GROUP_COLUMNS, funnel_change_groups, funnel_change_steps
 from transforms.conversion import kpis, stage_conversion, stage_transitions, stage_velocity
 from transforms.paths import common_paths, stage_paths
 from transforms.retention import weekly_retention
@@ -37,8 +37,8 @@ def funnel_changes(night: Night) -> Rows:
     """Split the change of each funnel by step, and by mix and rate."""
     funnels, horizons = night.funnels, night.funnel_horizons(night.funnels)
     with night.warehouse.opened() as connection:
-        entrants = lazily(connection, "FROM mart.funnel_entrants")
-        groups = lazily(connection, "FROM mart.funnel_entrant_groups")
+        entrants = lazily(connection, "FROM mart.funnel_entrants").select(ENTRANT_COLUMNS).collect().lazy()
+        groups = lazily(connection, "FROM mart.funnel_entrant_groups").select(GROUP_COLUMNS).collect().lazy()
         steps = funnel_change_steps(entrants, funnels=funnels, horizons=horizons).collect()
         split = funnel_change_groups(entrants, groups, funnels=funnels, horizons=horizons).collect()
     return night.store("mart.funnel_change_steps", steps) | night.store("mart.funnel_change_groups", split)
