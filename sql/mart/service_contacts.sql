@@ -124,7 +124,7 @@ SELECT
     is_first_contact_due,
     if(
         is_first_contact_due,
-        customer_messages <= 1
+        customer_messages = 1
         AND NOT is_reopened
         AND coalesce(next_opened_at > closed_at + INTERVAL 168 HOUR, TRUE),
         NULL

@@ -204,6 +204,42 @@ def test_markov_agrees_with_the_published_paths():
     )
 
 
+def test_removal_over_touches_and_conversions_agrees_with_the_published_paths():
+    if not PATHS.exists():
+        pytest.skip("shared data is absent")
+    expected = json.loads((PATHS / "figures.json").read_text())
+    contacts, conversions = walked(
+        pl.read_csv(PATHS / "paths.csv.gz").select(
+            path=pl.col("path").str.split(" > "), conversions="total_conversions", nulls="total_null"
+        )
+    )
+
+    found = attribution_markov(contacts, conversions).filter(pl.col("conversion") == "(all)")
+
+    assert found.select("all_journeys", "all_conversions").unique().rows() == [(19_785 + 68_602, 19_785)]
+    assert dict(found.select("channel", "conversions").rows()) == pytest.approx(
+        expected["markov1_conversions_exact"], abs=1e-3
+    )
+
+
+def walked(paths: pl.DataFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """CORE_TOUCHES and CORE_EVENTS of customers who go each path as often as it says, a touch a minute."""
+    often = pl.concat(
+        paths.select("path", has_converted=pl.lit(column == "conversions"), often=column)
+        for column in ("conversions", "nulls")
+    )
+    each = often.select(pl.all().exclude("often").repeat_by("often")).explode("path", "has_converted").drop_nulls()
+    each = each.with_row_index("who").with_columns(customer_id=pl.format("c{}", "who"))
+    steps = each.select("customer_id", channel="path").explode("channel")
+    minute = pl.int_range(1, pl.len() + 1).over("customer_id")
+    touched = steps.with_columns(touch_number=minute, touched_at=pl.lit(DAY_0) + pl.duration(minutes=minute))
+    bought = each.filter("has_converted").select(
+        "customer_id", event_id="customer_id", occurred_at=pl.lit(day(1)), event=pl.lit("sale"), source=pl.lit("shop")
+    )
+    events = bought.with_columns(is_conversion=True, is_counted=True)
+    return CORE_TOUCHES.conform(touched.lazy()), CORE_EVENTS.conform(events.lazy())
+
+
 def test_without_conversions_nobody_has_markov_credit():
     paths = pl.DataFrame({"path": [["ads"]], "conversions": [0], "nulls": [3]})
 
