@@ -1,6 +1,9 @@
 """What product teams ask for, in SQL: each view of sql/mart by one rule a test, on rows written by hand."""
 
 import json
+import random
+from collections import Counter
+from datetime import timedelta
 
 import pytest
 
@@ -785,3 +788,75 @@ def test_friction_is_exits_errors_and_tickets_by_the_customers_they_affect(conne
     )
 
     assert found == [(1, "cart", 4, 3, 4, 1, 1, 2, 1), (2, "product", 4, 2, 4, 1, 0, 2, 1)]
+
+
+# ---------------------------------------------------------------- the same numbers by counting on foot
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_lifecycle_is_what_counting_customers_week_by_week_gives(connection, seed):
+    chance = random.Random(seed)
+    walks = {f"c{n}": sorted(chance.choices(range(4, 74), k=chance.randint(1, 8))) for n in range(30)}
+    settings(connection, time_zone="UTC")
+    horizon(connection, 74)
+    put(connection, "core.events", *(event(who, n, at) for who, days in walks.items() for n, at in enumerate(days, 1)))
+
+    found = rows(
+        connection,
+        "SELECT week, new_customers, returning_customers, resurrected_customers, dormant_customers FROM mart.lifecycle",
+    )
+
+    counted: Counter[tuple[object, str]] = Counter()
+    for days in walks.values():
+        weeks = {day(at).date() - timedelta(days=day(at).weekday()) for at in days}
+        for week in weeks:
+            after_a_break = "returning" if week - timedelta(days=7) in weeks else "resurrected"
+            counted[week, "new" if week == min(weeks) else after_a_break] += 1
+            if week + timedelta(days=7) not in weeks:
+                counted[week + timedelta(days=7), "dormant"] += 1
+    kinds = ("new", "returning", "resurrected", "dormant")
+    over = sorted({week for week, _ in counted if week + timedelta(days=7) <= day(74).date()})
+    assert found == [(week, *(counted[week, kind] for kind in kinds)) for week in over]
+
+
+def carts_on_foot(steps: list[tuple[str, float]], until: float) -> list[tuple[int, str]]:
+    """Additions and status of each cart, step by step."""
+    carts: list[list[tuple[int, float]]] = []
+    is_open = False
+    for number, (step, at) in enumerate(steps, start=1):
+        if step == "order":
+            is_open = False
+        elif is_open and at <= carts[-1][-1][1] + 7:
+            carts[-1].append((number, at))
+        else:
+            carts.append([(number, at)])
+            is_open = True
+    told = []
+    for cart in carts:
+        last, filled = cart[-1]
+        order = next((at for number, (step, at) in enumerate(steps, 1) if step == "order" and number > last), None)
+        waited = None if order is None else order - filled
+        left = "open" if filled > until - 1 else "abandoned"
+        status = left if waited is None or waited > 7 else "recovered" if waited > 1 else "ordered"
+        told.append((len(cart), status))
+    return told
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_carts_are_what_following_each_customer_gives(connection, seed):
+    chance = random.Random(seed)
+    walks = {
+        f"c{n:02}": [
+            (chance.choice(("add", "add", "order")), at / 2)
+            for at in sorted(chance.choices(range(120), k=chance.randint(1, 12)))
+        ]
+        for n in range(25)
+    }
+    horizon(connection, 60)
+    put(connection, "core.events", *(row for who, steps in walks.items() for row in cart_events(who, *steps)))
+
+    found = rows(
+        connection, "SELECT customer_id, additions, status FROM mart.abandoned_carts ORDER BY customer_id, cart_number"
+    )
+
+    assert found == [(who, *cart) for who, steps in walks.items() for cart in carts_on_foot(steps, 60)]
