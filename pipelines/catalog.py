@@ -1,6 +1,5 @@
 """The catalog: every table becomes an asset with its description, columns, group and policy, all applied here."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -8,7 +7,7 @@ from time import perf_counter
 import dagster as dg
 
 from pipelines.night import Night
-from pipelines.warehouse import duckdb_type, view_comments
+from pipelines.warehouse import duckdb_type, tables_read, view_comments
 from transforms.contracts import TABLES, Table
 
 WRITER_POOL = "warehouse_writer"
@@ -71,13 +70,12 @@ def view_spec(path: Path) -> dg.AssetSpec:
     """What Dagster's catalog says of a view of sql/mart: its header's sentence, and the tables on its `Reads` line."""
     text = path.read_text(encoding="utf-8")
     sentence, columns = view_comments(text)
-    reads = next((line for line in text.splitlines() if line.startswith("-- Reads")), "")
     return dg.AssetSpec(
         key=asset_key(f"mart.{path.stem}"),
         description=sentence,
         group_name="mart",
         kinds={"duckdb"},
-        deps=[asset_key(name) for name in re.findall(r"\b(?:raw|core|mart|ops)\.\w+", reads)],
+        deps=[asset_key(name) for name in tables_read(path)],
         metadata={
             "dagster/column_schema": dg.TableSchema(
                 columns=[dg.TableColumn(name, description=meaning) for name, meaning in columns.items()]

@@ -268,6 +268,22 @@ def replay(
         raise typer.Exit(1)
 
 
+@app.command("sample-customers")
+@reported
+def sample_customers(
+    number: Annotated[int, typer.Argument(min=1, max=1_000, help="How many customers.")],
+    seed: Annotated[int, typer.Option(help="Another seed, other customers.")] = 1,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw customers by a seed and show their whole journeys, to check a map of the journey against."""
+    from pipelines.journeys import print_journeys
+    from pipelines.journeys import sample_customers as draw
+
+    drawn = draw(workspace_at(workspace), number, seed=seed)
+    print_json(drawn) if as_json else print_journeys(drawn, out)
+
+
 @app.command()
 @reported
 def verify(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:

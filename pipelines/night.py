@@ -12,6 +12,7 @@ from pipelines.journal import JOURNAL, append, entries
 from pipelines.landing import Discovery, discover
 from pipelines.settings import Configuration, Workspace
 from pipelines.warehouse import Warehouse, quoted, scalar, sql_text
+from transforms.contracts import MART_HORIZONS
 from transforms.journey import Funnel, Journey
 from transforms.mapping import completeness
 
@@ -124,6 +125,12 @@ class Night:
     def stage_horizon(self) -> datetime | None:
         """The least horizon over the sources whose events are part of the journey."""
         return min(self._journey_horizons().values(), default=None)
+
+    def horizons(self) -> pl.LazyFrame:
+        """MART_HORIZONS: a row per source with events, in order of name."""
+        known, in_journey = self.source_horizons(), self._journey_horizons()
+        rows = [(source, known[source], source in in_journey) for source in sorted(known)]
+        return pl.LazyFrame(rows, schema=MART_HORIZONS.schema, orient="row")
 
     def held_back_by(self) -> str | None:
         """The source that ends the horizon more than a day before the others of the journey; None when they agree."""

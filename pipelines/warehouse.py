@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from graphlib import TopologicalSorter
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -336,7 +337,21 @@ def create_macros_and_views(connection: Connection) -> list[str]:
     """Create the macros of sql/macros and the views of sql/mart, with their comments; returns the views' names."""
     for path in sql_files("macros"):
         connection.execute(path.read_text(encoding="utf-8"))
-    return [create_view(connection, path) for path in sql_files("mart")]
+    return [create_view(connection, path) for path in in_order_of_reading(sql_files("mart"))]
+
+
+def in_order_of_reading(paths: Iterable[Path]) -> list[Path]:
+    """The files of views, each after those that the `Reads` line of its header names."""
+    by_name = {f"mart.{path.stem}": path for path in paths}
+    reads = {name: [other for other in tables_read(path) if other in by_name] for name, path in by_name.items()}
+    return [by_name[name] for name in TopologicalSorter(reads).static_order()]
+
+
+def tables_read(path: Path) -> list[str]:
+    """The tables and views on the `Reads` line of a view's header."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    found = next((line for line in lines if line.startswith("-- Reads")), "")
+    return re.findall(r"\b(?:raw|core|mart|ops)\.\w+", found)
 
 
 def create_view(connection: Connection, path: Path) -> str:

@@ -144,6 +144,38 @@ def edge(browser: str, user: str, *, kind: str = "login", status: str = "applied
             "to_namespace": "user_id", "to_value": user, "status": status, "occurred_at": day(number)}  # fmt: skip
 
 
+TICKET = {"object": "ticket", "record_id": "t1", "properties": '{"origin":"Email","customer_messages":"1"}'}
+MEMBER = {"object": "subscription", "record_id": "m1", "properties": '{"plan":"basic"}'}
+SERVED: tuple[tuple[str, Row], ...] = (
+    ("subscription_started", MEMBER),
+    ("add_to_cart", {}),
+    ("email_sent", {"properties": '{"campaign":"abandoned_cart"}'}),
+    ("feature_used", {"properties": '{"feature":"export"}', "account_id": "acme"}),
+    ("ticket_opened", TICKET),
+    ("ticket_replied", TICKET),
+    ("ticket_closed", TICKET),
+    ("survey_answered", {"properties": '{"survey":"nps","score":"9"}'}),
+    ("review_posted", {"properties": '{"rating":"4","sentiment":"0.5"}'}),
+    ("referral_made", {"properties": '{"way":"link"}'}),
+    ("subscription_cancelled", MEMBER),
+)
+
+
+def deal(record: str, outcome: str, ended: float | None = None, **columns: Any) -> Row:
+    """A row of mart.sales_outcomes that began on day 0."""
+    ended_at = None if ended is None else day(ended)
+    common = {"object": "deal", "source": "crm", "record_id": record, "customer_id": "ann", "started_at": day(0)}
+    return {**common, "ended_at": ended_at, "outcome": outcome, "days": ended or 60.0, **columns}
+
+
+def path(kind: str, place: int, steps: str, journeys: int, converted: int, total: int) -> Row:
+    """A row of mart.journey_paths."""
+    return {
+        "kind": kind, "place": place, "path": steps, "steps": steps.split(" > "), "step_count": len(steps.split(" > ")),
+        "journeys": journeys, "converted_journeys": converted, "all_journeys": total, "is_assumed": True,
+    }  # fmt: skip
+
+
 def fill(connection: Connection) -> None:
     """A small, sound warehouse: Ann buys on her second visit, Bob looks around, and both visits were paid for."""
     put(connection, "raw.ad_spend", spent(0, "Brand", 500))
@@ -210,6 +242,31 @@ def fill(connection: Connection) -> None:
          "value_minor": 1999, "currency": "EUR", "model": "first", "touch_number": 1, "channel": "Email",
          "credit_ppm": 1_000_000},
     )  # fmt: skip
+    put(connection, "mart.horizons", {"source": "web", "horizon": day(60), "is_in_journey": True})
+    put(connection, "mart.sales_outcomes", deal("d1", "lost", 4, lost_reason="price"), deal("d2", "open"))
+    put(
+        connection,
+        "mart.adoption",
+        {"stage": "retention", "touchpoint": "login", "purchasers": 2, "reached": 1, "matured_purchasers": 1,
+         "matured_reached": 1},
+    )  # fmt: skip
+    put(
+        connection,
+        "mart.competing_outcomes",
+        {"object": "deal", "outcome": "lost", "day": 4, "records": 2, "happened": 1, "open": 1, "share": 0.5},
+    )
+    put(
+        connection,
+        "mart.attribution_markov",
+        {"conversion": "(all)", "channel": "Email", "journeys": 2, "converted_journeys": 1, "all_journeys": 2,
+         "all_conversions": 1, "removal_effect": 1.0, "credit": 1.0, "conversions": 1.0},
+    )  # fmt: skip
+    put(
+        connection,
+        "mart.journey_paths",
+        path("stage", 1, "awareness", 1, 0, 2),
+        path("stage", 2, "awareness > purchase", 1, 1, 2),
+    )
     put(
         connection,
         "ops.balances",
@@ -218,12 +275,26 @@ def fill(connection: Connection) -> None:
     )  # fmt: skip
 
 
+def fill_all(connection: Connection) -> None:
+    """The same with Cai, whom the business served in every way that a view asks for."""
+    fill(connection)
+    put(connection, "core.customers", customer("cai", account_id="acme", first_seen_at=day(0), last_seen_at=day(12)))
+    put(
+        connection,
+        "core.events",
+        *(
+            event("cai", number, number, event=name, is_active=False, stage="retention", touchpoint=name, **columns)
+            for number, (name, columns) in enumerate(SERVED, start=1)
+        ),
+    )
+
+
 # ---------------------------------------------------------------- everything runs
 
 
 @pytest.mark.parametrize("path", VIEWS, ids=lambda path: path.stem)
 def test_a_view_runs_and_says_what_each_of_its_columns_is(connection, path):
-    fill(connection)
+    fill_all(connection)
 
     sentence, columns = view_comments(path.read_text())
 
@@ -231,7 +302,7 @@ def test_a_view_runs_and_says_what_each_of_its_columns_is(connection, path):
     assert path.read_text().startswith(f"-- mart.{path.stem}: ")
     assert list(columns) == found.columns
     assert sentence
-    assert found.height > 0 or path.stem in ("unmapped_events", "funnel_breakdown")
+    assert found.height > 0 or path.stem in ("unmapped_events", "funnel_breakdown", "stuck_customers")
 
 
 @pytest.mark.parametrize("path", VIEWS, ids=lambda path: path.stem)
@@ -241,7 +312,7 @@ def test_a_view_of_an_empty_warehouse_is_empty(connection, path):
 
 @pytest.mark.parametrize("path", CHECKS, ids=lambda path: "/".join(path.parts[-3:]))
 def test_a_check_finds_nothing_in_a_sound_warehouse(connection, path):
-    fill(connection)
+    fill_all(connection)
 
     assert rows(connection, path.read_text()) == []
 
@@ -256,7 +327,7 @@ def test_a_check_says_what_it_finds_and_lies_under_a_known_table(path):
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_answers_its_question(connection, path):
-    fill(connection)
+    fill_all(connection)
 
     connection.sql(path.read_text()).fetchall()
 
@@ -842,6 +913,58 @@ OFFENCES = {
         {"customer_id": "bob", "conversion_event_id": "x", "model": "first", "credit_ppm": 999_999},
     ),
     "mart/attribution/every_conversion_is_credited": ("core.events", event("bob", 2, 5, is_conversion=True)),
+    "mart/attribution_markov/credit_sums_to_one": (
+        "mart.attribution_markov",
+        {"conversion": "(all)", "channel": "Direct", "credit": 0.1, "conversions": 0.1, "all_conversions": 1},
+    ),
+    "mart/journey_paths/journeys_add_up": ("mart.journey_paths", path("channel", 1, "Email", 1, 0, 2)),
+    "mart/journey_paths/every_customer_with_a_stage_has_a_path": (
+        "mart.journey_paths",
+        path("stage", 3, "purchase", 1, 0, 2),
+    ),
+    "mart/stage_velocity/quartiles_follow_each_other": (
+        "mart.stage_velocity",
+        {"from_stage": "a", "to_stage": "b", "entered": 2, "reached": 1, "waiting": 1, "median_days": 1.0},
+    ),
+    "mart/stage_flow/whoever_comes_in_goes_out": (
+        "core.stage_entries",
+        {"customer_id": "eve", "entry_number": 1, "stage": "purchase", "entered_at": day(0), "left_at": day(1)},
+    ),
+    "mart/stuck_customers/are_in_one_stage_each": (
+        "core.stage_entries",
+        {"customer_id": "eve", "entry_number": 1, "stage": "awareness", "entered_at": day(0)},
+    ),
+    "mart/sales_outcomes/an_end_has_its_outcome": ("mart.sales_outcomes", deal("d3", "open", 3)),
+    "mart/competing_outcomes/shares_stay_within_one": (
+        "mart.competing_outcomes",
+        {"object": "deal", "outcome": "won", "day": 9, "records": 2, "happened": 1, "open": 1, "share": 0.6},
+    ),
+    "mart/service_contacts/replies_and_closings_follow_the_opening": (
+        "core.events",
+        event(
+            "cai",
+            12,
+            4,
+            event="ticket_replied",
+            stage="retention",
+            is_active=False,
+            object="ticket",
+            record_id="t1",
+            event_id="early",
+        ),
+    ),
+    "mart/adoption/reached_are_part_of_the_purchasers": (
+        "mart.adoption",
+        {"touchpoint": "login", "purchasers": 1, "reached": 2, "matured_purchasers": 1, "matured_reached": 1},
+    ),
+    "mart/funnel_change_steps/parts_sum_to_the_change": (
+        "mart.funnel_change_steps",
+        {"funnel": "buy", "step_number": 1, "part": 0.1, "total_change": 0.2},
+    ),
+    "mart/funnel_change_groups/parts_sum_to_the_change": (
+        "mart.funnel_change_groups",
+        {"funnel": "buy", "breakdown": "device", "value": "x", "mix_part": 0.1, "rate_part": 0.0, "total_change": 0.2},
+    ),
     "mart/retention/returned_are_part_of_the_cohort": (
         "mart.retention",
         {"cohort_week": date(2026, 1, 5), "week_number": 1, "cohort_size": 1, "returned": 2},
@@ -861,10 +984,70 @@ OFFENCES = {
 
 @pytest.mark.parametrize("name", OFFENCES)
 def test_a_check_finds_what_it_looks_for(connection, name):
-    fill(connection)
+    fill_all(connection)
     table, row = OFFENCES[name]
 
     put(connection, table, row)
+
+    assert len(check(connection, name)) == 1
+
+
+BROKEN_VIEWS = {
+    "mart/abandoned_carts/carts_end_once": (
+        "SELECT 'ann' AS customer_id, 1 AS cart_number, now() AS opened_at, now() AS filled_at, NULL AS ordered_at, "
+        "NULL::TIMESTAMPTZ AS reminded_at, NULL::TIMESTAMPTZ AS clicked_at, 'ordered' AS status"
+    ),
+    "mart/subscriptions/an_end_has_its_time": (
+        "SELECT 's' AS source, 'm' AS subscription_id, 'expired' AS status, NULL::TIMESTAMPTZ AS ended_at"
+    ),
+    "mart/renewals/decided_are_renewed_or_ended": (
+        "SELECT DATE '2026-01-01' AS month, 2 AS renewed, 0 AS cancelled, 0 AS expired, 1 AS decided"
+    ),
+    "mart/purchase_frequency/purchasers_add_up": "SELECT 1 AS purchasers, 2 AS all_purchasers, 1 AS all_orders",
+    "mart/customer_value/no_segment_exceeds_all": (
+        "SELECT * FROM (VALUES ('(all)', 'EUR', 1, 1), ('x', 'EUR', 2, 2)) AS t (segment, currency, purchasers, orders)"
+    ),
+    "mart/lifecycle/who_is_active_goes_on_or_falls_silent": (
+        "SELECT * FROM (VALUES (DATE '2026-01-05', 3, 3, 0, 0, 0), (DATE '2026-01-12', 1, 0, 1, 0, 1)) "
+        "AS t (week, active_customers, new_customers, returning_customers, resurrected_customers, dormant_customers)"
+    ),
+    "mart/acquisition/customers_add_up": "SELECT 'x' AS source, 'y' AS medium, 7 AS customers",
+    "mart/referrals/nobody_refers_themselves": (
+        "SELECT 's' AS source, 'e' AS event_id, 'ann' AS customer_id, 'ann' AS referred_customer_id"
+    ),
+    "mart/accounts/people_add_up": "SELECT 7 AS people",
+    "mart/feature_use/uses_add_up": "SELECT 7 AS uses",
+    "mart/friction/affected_are_part_of_the_customers": (
+        "SELECT 'a' AS stage, NULL AS phase, 'b' AS touchpoint, 1 AS customers, 2 AS affected, 1 AS sessions, 0 AS exits, "
+        "0 AS errors, 0 AS customers_with_ticket"
+    ),
+    "mart/churn/churned_are_part_of_the_active": (
+        "SELECT DATE '2026-01-01' AS month, 1 AS active_at_start, 2 AS churned, 0 AS retained"
+    ),
+    "mart/churn_points/everybody_saw_something_last": (
+        "SELECT 2 AS churned_last, 1 AS churned, 0 AS retained_last, 0 AS retained"
+    ),
+    "mart/support/every_contact_is_counted_once": "SELECT 7 AS contacts",
+    "mart/voice_of_customer/answers_add_up": (
+        "SELECT DATE '2026-01-01' AS month, 'nps' AS survey, '(all)' AS touchpoint_before, 2 AS answers, 2 AS promoters, "
+        "0 AS passives, 0 AS detractors"
+    ),
+    "mart/reviews/sentiments_add_up": (
+        "SELECT DATE '2026-01-01' AS month, 'x' AS event, '(all)' AS touchpoint_before, 2 AS posts, 0 AS rated, "
+        "2 AS with_sentiment, 1 AS positive, 0 AS neutral, 0 AS negative"
+    ),
+    "mart/promoters_who_left/left_after_they_answered": (
+        "SELECT 'ann' AS customer_id, TIMESTAMPTZ '2026-01-02 00:00Z' AS answered_at, TIMESTAMPTZ '2026-01-01 00:00Z' AS ended_at"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_VIEWS)
+def test_a_check_finds_a_view_that_says_something_impossible(connection, name):
+    fill_all(connection)
+    view = name.split("/")[1]
+
+    connection.execute(f"CREATE OR REPLACE VIEW mart.{view} AS {BROKEN_VIEWS[name]}")
 
     assert len(check(connection, name)) == 1
 

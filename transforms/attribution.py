@@ -6,12 +6,13 @@ from math import isqrt
 
 import polars as pl
 
-from transforms.contracts import MART_ATTRIBUTION
+from transforms.contracts import MART_ATTRIBUTION, MART_ATTRIBUTION_MARKOV
 from transforms.statistics import exported
 
 ONE = 1_000_000
 DIRECT = "Direct"
 NONE = "(none)"
+ALL = "(all)"
 LOOKBACK = timedelta(days=30)
 HALF_LIFE = timedelta(days=7)
 MICROSECOND = timedelta(microseconds=1)
@@ -93,6 +94,7 @@ def conversions_of(events: pl.LazyFrame) -> pl.LazyFrame:
         "currency",
         conversion_source="source",
         conversion_event_id="event_id",
+        conversion_event="event",
         converted_at="occurred_at",
     )
 
@@ -185,6 +187,36 @@ def journey_paths(touches: pl.LazyFrame, events: pl.LazyFrame, *, lookback: time
         pl.concat([credited, unfinished]).group_by("path").agg(pl.col("conversions", "nulls").sum().cast(pl.Int64))
     )
     return counted.sort(pl.col("path").list.join("\x1f"))
+
+
+def attribution_markov(touches: pl.LazyFrame, events: pl.LazyFrame) -> pl.DataFrame:
+    """What each channel is worth by removal, for each conversion event and for all of them.
+
+    In:  CORE_TOUCHES, CORE_EVENTS (conversions are enough).
+    Out: MART_ATTRIBUTION_MARKOV in order of its key. For one conversion event only that event ends a journey.
+         Nothing where nobody converted: there is no effect to share.
+    """
+    names = conversions_of(events).select("conversion_event").unique().sort("conversion_event").collect().to_series()
+    parts = [_markov_of(touches, events, name) for name in (*names, ALL)] if len(names) else []
+    return MART_ATTRIBUTION_MARKOV.conform(
+        pl.concat([MART_ATTRIBUTION_MARKOV.empty(), *parts]).lazy().sort("conversion", "channel")
+    ).collect()
+
+
+def _markov_of(touches: pl.LazyFrame, events: pl.LazyFrame, conversion: str) -> pl.DataFrame:
+    """The rows of one conversion event, or of all."""
+    asked = events if conversion == ALL else events.filter(pl.col("event") == conversion)
+    paths = journey_paths(touches, asked).collect()
+    journeys = pl.col("conversions") + pl.col("nulls")
+    touched = (
+        paths.with_columns(channel=pl.col("path").list.unique())
+        .explode("channel")
+        .group_by("channel")
+        .agg(journeys=journeys.sum(), converted_journeys=pl.col("conversions").sum())
+    )
+    totals = paths.select(all_journeys=journeys.sum(), all_conversions=pl.col("conversions").sum())
+    found = markov_credit(paths).join(touched, on="channel").join(totals, how="cross")
+    return MART_ATTRIBUTION_MARKOV.conform(found.lazy().with_columns(conversion=pl.lit(conversion))).collect()
 
 
 def markov_credit(paths: pl.DataFrame) -> pl.DataFrame:

@@ -785,6 +785,207 @@ MART_IDENTITY_SENSITIVITY = Table(
     ),
 )
 
+MART_HORIZONS = Table(
+    "mart.horizons",
+    "Up to when each source is complete: what views of the mart hold against the time that has passed.",
+    ("source",),
+    (
+        _c("source", pl.String, "Name of the source in journey.yaml."),
+        _c(
+            "horizon",
+            TIME,
+            "Newest instant up to which it is complete: declared, else the newest seen less its lateness.",
+        ),
+        _c(
+            "is_in_journey",
+            pl.Boolean,
+            "True when some event of it has a stage; the horizon of the journey is their least.",
+        ),
+    ),
+)
+
+MART_ATTRIBUTION_MARKOV = Table(
+    "mart.attribution_markov",
+    "What each channel is worth by a Markov chain of first order: the conversions that would be lost without it.",
+    ("conversion", "channel"),
+    (
+        _c("conversion", pl.String, "Name of the conversion event; '(all)' for all of them together."),
+        _c("channel", pl.String, "Channel; '(none)' for conversions without a touch within the lookback."),
+        _c("journeys", pl.Int64, "Journeys that touch the channel, converted or not; a conversion ends a journey."),
+        _c("converted_journeys", pl.Int64, "Of those, the converted ones."),
+        _c("all_journeys", pl.Int64, "Journeys over all channels."),
+        _c("all_conversions", pl.Int64, "Conversions over all channels."),
+        _c(
+            "removal_effect", pl.Float64, "Share of conversions lost when every step into the channel ends the journey."
+        ),
+        _c("credit", pl.Float64, "removal_effect / the sum of all channels' effects; sums to one per conversion."),
+        _c("conversions", pl.Float64, "credit * all_conversions."),
+    ),
+)
+
+MART_JOURNEY_PATHS = Table(
+    "mart.journey_paths",
+    "The commonest ways of customers through channels and through stages, and which stage ways are as assumed.",
+    ("kind", "place"),
+    (
+        _c("kind", pl.String, "channel (a journey ends where it converts) or stage (one journey per customer)."),
+        _c("place", pl.UInt32, "1 for the commonest path of the kind; ties by the path."),
+        _c("path", pl.String, "The steps, joined with ' > '; '(other paths)' for all beyond the thousand commonest."),
+        _c("steps", pl.List(pl.String), "The same steps one by one; null for '(other paths)'."),
+        _c("step_count", pl.UInt32, "How many; null for '(other paths)'."),
+        _c("journeys", pl.Int64, "Journeys that went so."),
+        _c("converted_journeys", pl.Int64, "Of those, the converted ones (stage: customers with a conversion)."),
+        _c("all_journeys", pl.Int64, "Journeys of the kind."),
+        _c(
+            "is_assumed",
+            pl.Boolean,
+            "Stage paths: true for stages in the order of journey.yaml from the first, none left out; null otherwise.",
+        ),
+    ),
+)
+
+MART_STAGE_VELOCITY = Table(
+    "mart.stage_velocity",
+    "How long customers take from a stage to each later one: quartiles of the Kaplan–Meier curve, all who wait counted in.",
+    ("from_stage", "to_stage"),
+    (
+        _c("from_stage", pl.String, "The stage entered."),
+        _c("from_stage_number", pl.UInt32, "Its place in the journey, from 1."),
+        _c("to_stage", pl.String, "The later stage."),
+        _c("to_stage_number", pl.UInt32, "Its place in the journey, from 1."),
+        _c("entered", pl.UInt32, "Customers who entered the first stage (their first entry)."),
+        _c("reached", pl.UInt32, "Of those, who reached the later stage by the horizon, whatever the stage window."),
+        _c("waiting", pl.UInt32, "Of those, who had not; watched up to the horizon."),
+        _c("quartile_1_days", pl.Float64, "Days by which a quarter has reached it; null when not reached."),
+        _c("median_days", pl.Float64, "Days by which half has reached it; null when not reached."),
+        _c("quartile_3_days", pl.Float64, "Days by which three quarters have reached it; null when not reached."),
+    ),
+)
+
+MART_SALES_OUTCOMES = Table(
+    "mart.sales_outcomes",
+    "Deals and leads of the CRM: when each began, and whether it was won, lost or is open at the horizon.",
+    ("object", "source", "record_id"),
+    (
+        _c("object", pl.String, "deal or lead."),
+        _c("source", pl.String, "Name of the source in journey.yaml."),
+        _c("record_id", pl.String, "Id of the CRM record."),
+        _c("customer_id", pl.String, "Customer of its first event."),
+        _c("account_id", pl.String, "Account of its last event that names one; null for none."),
+        _c("started_at", TIME, "Time of its first event."),
+        _c("ended_at", TIME, "Time of its last closing; null while it is open."),
+        _c(
+            "outcome",
+            pl.String,
+            "won (deal_won, lead_converted), lost (deal_lost, a lead in a state that says so) or open at the horizon.",
+        ),
+        _c("last_state", pl.String, "State of its last event that has one."),
+        _c("lost_reason", pl.String, "Reason given for a loss; '(not given)' for none, null when it was not lost."),
+        _c(
+            "value_minor",
+            pl.Int64,
+            "Value of its closing in minor units, else of its last event with one; null for none.",
+        ),
+        _c("currency", pl.String, "Currency of value_minor."),
+        _c("days", pl.Float64, "Days from start to end, or to the horizon."),
+    ),
+)
+
+MART_COMPETING_OUTCOMES = Table(
+    "mart.competing_outcomes",
+    "The share of deals and leads that are won, and that are lost, so many days after they began: Aalen–Johansen curves.",
+    ("object", "outcome", "day"),
+    (
+        _c("object", pl.String, "deal or lead."),
+        _c("outcome", pl.String, "won or lost; one minus the shares of both is the share still open."),
+        _c("day", pl.UInt32, "Days since the start; only days on which the share grows."),
+        _c("records", pl.Int64, "Deals or leads that began, open ones too."),
+        _c("happened", pl.Int64, "Of those, that had this outcome within so many days."),
+        _c("open", pl.Int64, "Records without an outcome at the horizon, whatever their age."),
+        _c("share", pl.Float64, "Estimated share with this outcome by then, had all been watched as long."),
+    ),
+)
+
+MART_ADOPTION = Table(
+    "mart.adoption",
+    "How soon purchasers reach each contact after their first conversion: onboarding and adoption in the first 90 days.",
+    ("stage", "phase", "touchpoint", "step"),
+    (
+        _c("stage", pl.String, "Stage of the contact."),
+        _c("phase", pl.String, "Phase within the stage; null for none."),
+        _c("touchpoint", pl.String, "The kind of contact: the milestone."),
+        _c("step", pl.String, "Property step of its events (an onboarding step, say); null for none."),
+        _c("purchasers", pl.UInt32, "Customers with a conversion by the horizon."),
+        _c("reached", pl.UInt32, "Of those, who had this contact within 90 days after their first conversion, so far."),
+        _c("matured_purchasers", pl.UInt32, "Purchasers whose 90 days have passed."),
+        _c("matured_reached", pl.UInt32, "Of those, who had the contact within 90 days."),
+        _c("projected_share", pl.Float64, "Kaplan–Meier estimate of the share that has it within 90 days."),
+        _c("projected_error", pl.Float64, "Its standard error (Greenwood)."),
+        _c("quartile_1_days", pl.Float64, "Days by which a quarter of the purchasers has it; null when not within 90."),
+        _c("median_days", pl.Float64, "Days by which half has it; null when not within 90."),
+        _c("quartile_3_days", pl.Float64, "Days by which three quarters have it; null when not within 90."),
+    ),
+)
+
+MART_FUNNEL_CHANGE_STEPS = Table(
+    "mart.funnel_change_steps",
+    "What each step contributed to the change of a funnel's total rate between the last two matured periods of 28 days.",
+    ("funnel", "step_number"),
+    (
+        _c("funnel", pl.String, "Name of the funnel; one without a window never matures and is left out."),
+        _c("step_number", pl.UInt32, "Place of the step, from 1; optional steps are left out."),
+        _c("step_name", pl.String, "Name of the step."),
+        _c("before_from", pl.Date, "First entry day of the earlier period, in the report time zone."),
+        _c("before_to", pl.Date, "Last entry day of the earlier period."),
+        _c("after_from", pl.Date, "First entry day of the later period, of as many days."),
+        _c("after_to", pl.Date, "Last entry day of the later period: the newest whose windows have all closed."),
+        _c(
+            "reached_before",
+            pl.Int64,
+            "Units that reached the step in the earlier period, by their first attempt in it.",
+        ),
+        _c("reached_after", pl.Int64, "Units that reached the step in the later period, by their first attempt in it."),
+        _c("entered_before", pl.Int64, "Units that entered in the earlier period."),
+        _c("entered_after", pl.Int64, "Units that entered in the later period."),
+        _c("part", pl.Float64, "What the step contributed (log-mean weights); null where a period has no entrants."),
+        _c("total_change", pl.Float64, "Change of the total rate (last step / entered); the parts sum to it."),
+    ),
+)
+
+MART_FUNNEL_CHANGE_GROUPS = Table(
+    "mart.funnel_change_groups",
+    "Whether a funnel's total rate changed because other groups entered (mix) or because groups convert otherwise (rate).",
+    ("funnel", "breakdown", "value"),
+    (
+        _c("funnel", pl.String, "Name of the funnel; one without a window never matures and is left out."),
+        _c("breakdown", pl.String, "Names of the properties; only breakdowns whose groups add up."),
+        _c("value", pl.String, "Their values; '(not known)' where there is none."),
+        _c("before_from", pl.Date, "First entry day of the earlier period, in the report time zone."),
+        _c("before_to", pl.Date, "Last entry day of the earlier period."),
+        _c("after_from", pl.Date, "First entry day of the later period, of as many days."),
+        _c("after_to", pl.Date, "Last entry day of the later period: the newest whose windows have all closed."),
+        _c(
+            "entered_before",
+            pl.Int64,
+            "Units of the group that entered in the earlier period, by their first attempt in it.",
+        ),
+        _c("reached_before", pl.Int64, "Of those, who reached the last step."),
+        _c(
+            "entered_after",
+            pl.Int64,
+            "Units of the group that entered in the later period, by their first attempt in it.",
+        ),
+        _c("reached_after", pl.Int64, "Of those, who reached the last step."),
+        _c("mix_part", pl.Float64, "What the changed share of the group contributed (Kitagawa's midpoint)."),
+        _c("rate_part", pl.Float64, "What the changed rate within the group contributed."),
+        _c(
+            "total_change",
+            pl.Float64,
+            "Change of the total rate; mix and rate of all groups sum to it. Null where a period is empty.",
+        ),
+    ),
+)
+
 # ---------------------------------------------------------------- ops: how the runs went
 
 OPS_RUNS = Table(

@@ -9,6 +9,7 @@ from transforms.contracts import (
     MART_KPIS,
     MART_STAGE_CONVERSION,
     MART_STAGE_TRANSITIONS,
+    MART_STAGE_VELOCITY,
     TIME,
 )
 from transforms.journey import Journey, Kpi
@@ -18,6 +19,7 @@ START = "(start)"
 STILL_THERE = "(still there)"
 MICROSECOND = timedelta(microseconds=1)
 NO_WINDOW = timedelta(days=365_000) // MICROSECOND
+QUARTILES = {"quartile_1_days": 0.25, "median_days": 0.5, "quartile_3_days": 0.75}
 PAIR = ("from_stage", "to_stage")
 
 
@@ -39,7 +41,8 @@ def stage_conversion(
     the matured and projected columns are null. Source: semantics.md §9 and §10.
     """
     known = entries.filter(pl.col("entered_at") <= pl.lit(horizon, dtype=TIME))
-    steps = _steps(known, _cohorts(known, time_from, time_to), journey=journey, horizon=horizon)
+    cohorts = _cohorts(known, time_from, time_to)
+    steps = _steps(known, cohorts, journey=journey, horizon=horizon, window=journey.stage_window)
     counts = steps.group_by(PAIR).agg(
         entered=pl.len(),
         reached=pl.col("is_event").sum(),
@@ -60,6 +63,36 @@ def stage_conversion(
         unknown = ("matured_entered", "matured_reached", "projected_rate", "projected_error")
         filled = filled.with_columns(pl.lit(None).alias(name) for name in unknown)
     return MART_STAGE_CONVERSION.conform(filled.sort("from_stage_number", "to_stage_number"))
+
+
+def stage_velocity(entries: pl.LazyFrame, *, journey: Journey, horizon: datetime | None) -> pl.LazyFrame:
+    """How long customers take from their first entry into a stage to each later stage.
+
+    In:  CORE_STAGE_ENTRIES; `horizon`, the newest instant up to which the sources are complete.
+    Out: MART_STAGE_VELOCITY, one row per pair of an earlier and a later stage, zeros shown, in order of the journey.
+
+    Who has not got there is watched up to the horizon, so that the slow count as slow. Source: semantics.md §9 and §10.
+    """
+    known = entries.filter(pl.col("entered_at") <= pl.lit(horizon, dtype=TIME))
+    steps = _steps(known, _cohorts(known, None, None), journey=journey, horizon=horizon, window=None)
+    counts = steps.group_by(PAIR).agg(entered=pl.len(), reached=pl.col("is_event").sum())
+    curve = kaplan_meier(steps, by=PAIR, at=NO_WINDOW, quantiles=tuple(QUARTILES.values()))
+    filled = (
+        _stage_pairs(journey)
+        .join(counts, on=PAIR, how="left")
+        .join(curve, on=PAIR, how="left")
+        .with_columns(pl.col("entered", "reached").fill_null(0))
+        .with_columns(waiting=pl.col("entered") - pl.col("reached"), **quartile_days())
+    )
+    return MART_STAGE_VELOCITY.conform(filled.sort("from_stage_number", "to_stage_number"))
+
+
+def quartile_days() -> dict[str, pl.Expr]:
+    """The quartiles that `kaplan_meier` found in microseconds, in days."""
+    return {
+        name: exported(pl.col(f"quantile_{share}") / (timedelta(days=1) // MICROSECOND))
+        for name, share in QUARTILES.items()
+    }
 
 
 def stage_transitions(entries: pl.LazyFrame, *, journey: Journey) -> pl.LazyFrame:
@@ -159,7 +192,14 @@ def _cohorts(entries: pl.LazyFrame, time_from: datetime | None, time_to: datetim
     )
 
 
-def _steps(entries: pl.LazyFrame, cohorts: pl.LazyFrame, *, journey: Journey, horizon: datetime | None) -> pl.LazyFrame:
+def _steps(
+    entries: pl.LazyFrame,
+    cohorts: pl.LazyFrame,
+    *,
+    journey: Journey,
+    horizon: datetime | None,
+    window: timedelta | None,
+) -> pl.LazyFrame:
     """A row per customer of a cohort and later stage: time watched (µs), whether it got there, whether time is up."""
     later = entries.select("customer_id", to_stage="stage", later_number="entry_number", later_at="entered_at")
     reached = (
@@ -170,7 +210,7 @@ def _steps(entries: pl.LazyFrame, cohorts: pl.LazyFrame, *, journey: Journey, ho
         .agg(reached_at=pl.col("later_at").min())
     )
     until = pl.lit(horizon, dtype=TIME)
-    closes = until if journey.stage_window is None else pl.col("began_at") + journey.stage_window
+    closes = until if window is None else pl.col("began_at") + window
     is_event = (pl.col("reached_at") <= closes).fill_null(False)
     watched_until = pl.when(is_event).then(pl.col("reached_at")).otherwise(pl.min_horizontal(closes, until))
     return (

@@ -18,7 +18,8 @@ Count = pl.Expr | str
 
 def exported(value: pl.Expr) -> pl.Expr:
     """A float as tables and pages show it: rounded half-even to 6 decimals, never a negative zero."""
-    return value.round(6, mode="half_to_even") + 0.0
+    rounded = value.round(6, mode="half_to_even")
+    return pl.when(rounded == 0).then(rounded.abs()).otherwise(rounded)
 
 
 def too_few(denominator: Count) -> pl.Expr:

@@ -3,15 +3,20 @@
 from collections.abc import Iterator
 
 import dagster as dg
+import polars as pl
 
 from pipelines.catalog import WRITER_POOL, Rows, asset_key, table_asset, view_spec
 from pipelines.night import Night
 from pipelines.stitching import effect_of_stitching
-from pipelines.warehouse import create_macros_and_views, lazily, sql_files
-from transforms.attribution import attribution
-from transforms.conversion import kpis, stage_conversion, stage_transitions
+from pipelines.warehouse import create_macros_and_views, lazily, sql_files, sql_text
+from transforms.adoption import adoption
+from transforms.attribution import attribution, attribution_markov, journey_paths
+from transforms.changes import ENTRANT_COLUMNS, GROUP_COLUMNS, funnel_change_groups, funnel_change_steps
+from transforms.conversion import kpis, stage_conversion, stage_transitions, stage_velocity
 from transforms.identity_health import identity_bridges, identity_sensitivity
+from transforms.paths import common_paths, stage_paths
 from transforms.retention import weekly_retention
+from transforms.sales import outcome_curves, sales_outcomes
 
 
 @table_asset(
@@ -25,12 +30,37 @@ def funnel_entrants(night: Night) -> Rows:
     return night.engine.funnels(funnels, horizons=night.funnel_horizons(funnels))
 
 
+@table_asset(
+    "mart.funnel_change_steps",
+    "mart.funnel_change_groups",
+    deps=["mart.funnel_entrants", "mart.funnel_entrant_groups"],
+)
+def funnel_changes(night: Night) -> Rows:
+    """Split the change of each funnel by step, and by mix and rate."""
+    funnels, horizons = night.funnels, night.funnel_horizons(night.funnels)
+    with night.warehouse.opened() as connection:
+        entrants = lazily(connection, "FROM mart.funnel_entrants").select(ENTRANT_COLUMNS).collect().lazy()
+        groups = lazily(connection, "FROM mart.funnel_entrant_groups").select(GROUP_COLUMNS).collect().lazy()
+        steps = funnel_change_steps(entrants, funnels=funnels, horizons=horizons).collect()
+        split = funnel_change_groups(entrants, groups, funnels=funnels, horizons=horizons).collect()
+    return night.store("mart.funnel_change_steps", steps) | night.store("mart.funnel_change_groups", split)
+
+
 @table_asset("mart.stage_conversion", deps=["core.stage_entries"])
 def conversion_of_stages(night: Night) -> Rows:
     """Count who reached the later stages."""
     entries = night.warehouse.read("core.stage_entries").lazy()
     return night.store(
         "mart.stage_conversion", stage_conversion(entries, journey=night.journey, horizon=night.stage_horizon())
+    )
+
+
+@table_asset("mart.stage_velocity", deps=["core.stage_entries"])
+def velocity(night: Night) -> Rows:
+    """Measure how long customers take between stages."""
+    entries = night.warehouse.read("core.stage_entries").lazy()
+    return night.store(
+        "mart.stage_velocity", stage_velocity(entries, journey=night.journey, horizon=night.stage_horizon())
     )
 
 
@@ -50,6 +80,25 @@ def credit(night: Night) -> Rows:
         writes="mart.attribution",
         settings={},
     )
+
+
+@table_asset("mart.attribution_markov", deps=["core.events", "core.touches"])
+def removal_effects(night: Night) -> Rows:
+    """Credit channels by what would be lost without them."""
+    return night.store(
+        "mart.attribution_markov", attribution_markov(night.warehouse.read("core.touches").lazy(), conversions(night))
+    )
+
+
+@table_asset("mart.journey_paths", deps=["core.events", "core.touches", "core.stage_entries", "core.customers"])
+def paths(night: Night) -> Rows:
+    """Count the ways of customers."""
+    read = night.warehouse.read
+    channels = journey_paths(read("core.touches").lazy(), conversions(night))
+    stages = stage_paths(
+        read("core.stage_entries").lazy(), read("core.customers").lazy(), stages=night.journey.stage_names
+    )
+    return night.store("mart.journey_paths", common_paths(channels, stages))
 
 
 @table_asset("mart.retention", deps=["core.customers", "core.events"])
@@ -97,6 +146,41 @@ def sensitivity(night: Night) -> Rows:
         journey=night.journey,
     )
     return night.store("mart.identity_sensitivity", rates)
+
+
+@table_asset("mart.sales_outcomes", deps=["core.events"])
+def sales(night: Night) -> Rows:
+    """Say what became of deals and leads."""
+    events = night.warehouse.query(sql_text("core/sales_events.sql")).lazy()
+    return night.store("mart.sales_outcomes", sales_outcomes(events, horizon=night.stage_horizon()))
+
+
+@table_asset("mart.competing_outcomes", deps=["mart.sales_outcomes"])
+def outcomes(night: Night) -> Rows:
+    """Draw the curves of won and lost."""
+    records = night.warehouse.read("mart.sales_outcomes").lazy()
+    return night.store("mart.competing_outcomes", outcome_curves(records, horizon=night.stage_horizon()))
+
+
+@table_asset("mart.adoption", deps=["core.customers", "core.events"])
+def milestones(night: Night) -> Rows:
+    """Measure how soon purchasers reach each contact."""
+    customers, horizon = night.warehouse.read("core.customers").lazy(), night.stage_horizon()
+    with night.warehouse.opened() as connection:
+        events = lazily(connection, sql_text("core/purchaser_events.sql"))
+        found = adoption(customers, events, horizon=horizon).collect()
+    return night.store("mart.adoption", found)
+
+
+@table_asset("mart.horizons", deps=["core.events"])
+def horizons(night: Night) -> Rows:
+    """Write down up to when each source is complete."""
+    return night.store("mart.horizons", night.horizons())
+
+
+def conversions(night: Night) -> pl.LazyFrame:
+    """The conversions of core.events."""
+    return night.warehouse.query(sql_text("core/conversions.sql")).lazy()
 
 
 @dg.multi_asset(name="views", specs=[view_spec(path) for path in sql_files("mart")], pool=WRITER_POOL)

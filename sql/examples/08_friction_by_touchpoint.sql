@@ -1,15 +1,16 @@
--- After which touchpoints do sessions end, and how many customers does that affect?
+-- Which touchpoints cause friction, and how many customers does each affect?
 SELECT
+    rank,
     stage,
     touchpoint,
     customers,
-    sessions,
+    affected,
+    round(100 * affected_rate, 1) AS affected_percent,
     exits,
-    round(100 * exit_rate, 1) AS exit_percent,
+    errors,
+    customers_with_ticket,
+    sessions,
     round(100 * conversion_rate, 1) AS conversion_percent
-FROM mart.touchpoints
-WHERE sessions >= 20
-ORDER BY
-    exits DESC,
-    touchpoint
+FROM mart.friction
+ORDER BY rank
 LIMIT 20

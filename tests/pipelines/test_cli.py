@@ -720,3 +720,42 @@ def test_the_environment_names_the_workspace(shop: Workspace, monkeypatch: pytes
 
     assert workspace_at(None).root == shop.root
     assert journeys("sql", "SELECT 1 AS one").out == "one\n1\n"
+
+
+# ---------------------------------------------------------------- sample-customers
+
+
+def test_sample_customers_draws_whole_journeys_and_the_same_with_the_same_seed(shop: Workspace) -> None:
+    asked = ("sample-customers", "3", "--workspace", shop.root, "--json")
+
+    first, again, other = (journeys(*asked, "--seed", seed) for seed in ("7", "7", "8"))
+
+    counts = {row["customer_id"]: row["n"] for row in answers_of(shop, COUNTED)}
+    drawn = first.answer
+    assert [len(customer["events"]) for customer in drawn] == [counts[customer["customer_id"]] for customer in drawn]
+    assert len({customer["customer_id"] for customer in drawn}) == min(3, len(counts))
+    assert first.out == again.out
+    assert [c["customer_id"] for c in drawn] != [c["customer_id"] for c in other.answer]
+
+
+def test_sample_customers_prints_an_event_a_line_in_order(shop: Workspace) -> None:
+    told = journeys("sample-customers", "1", "--workspace", shop.root)
+
+    lines = [line for line in told.out.splitlines() if line.startswith("  20")]
+    assert told.status == 0
+    assert lines == sorted(lines, key=lambda line: line[:18])
+    assert lines
+
+
+def test_more_customers_than_there_are_draws_all_of_them(shop: Workspace) -> None:
+    drawn = journeys("sample-customers", "1000", "--workspace", shop.root, "--json").answer
+
+    assert sorted(c["customer_id"] for c in drawn) == sorted(row["customer_id"] for row in answers_of(shop, COUNTED))
+
+
+COUNTED = "SELECT customer_id, count(*) AS n FROM core.events WHERE is_counted GROUP BY customer_id"
+
+
+def answers_of(place: Workspace, query: str) -> list[dict[str, Any]]:
+    columns, rows = answers.sql(place, query)
+    return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.errors import ConfigurationError, DataError
 from pipelines.publish import publish_site, publish_warehouse, stage_site
-from pipelines.warehouse import Warehouse, insert, open_published, query_rows
+from pipelines.warehouse import Warehouse, in_order_of_reading, insert, open_published, query_rows
 from transforms.contracts import CORE_CUSTOMER_SEGMENTS, RAW_QUARANTINE, TABLES, ContractError
 
 
@@ -173,3 +173,12 @@ def test_tables_of_this_version_are_kept(tmp_path):
         connection.execute("INSERT INTO raw.sources VALUES ('web', 'v1')")
 
     assert build.read("raw.sources").height == 1
+
+
+def test_a_view_comes_after_the_views_that_it_reads(tmp_path: Path) -> None:
+    for name, reads in (("a", "core.events, mart.b"), ("b", "mart.c"), ("c", "raw.files, mart.stored")):
+        (tmp_path / f"{name}.sql").write_text(f"-- mart.{name}: A view.\n--\n-- Reads   {reads}\nSELECT 1\n")
+
+    found = in_order_of_reading(sorted(tmp_path.glob("*.sql")))
+
+    assert [path.stem for path in found] == ["c", "b", "a"]

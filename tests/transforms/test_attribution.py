@@ -4,12 +4,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from transforms.attribution import SCALE, attribution, decay_weight, journey_paths, markov_credit
-from transforms.contracts import CORE_EVENTS, CORE_TOUCHES, MART_ATTRIBUTION
+from transforms.attribution import SCALE, attribution, attribution_markov, decay_weight, journey_paths, markov_credit
+from transforms.contracts import CORE_EVENTS, CORE_TOUCHES, MART_ATTRIBUTION, MART_ATTRIBUTION_MARKOV
 
 PATHS = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "channel_paths_10k"
 DAY_0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -130,6 +130,7 @@ def test_robots_do_not_convert():
     assert attribution(FOUR, robots).collect().is_empty()
 
 
+@settings(deadline=None)
 @given(walks, st.lists(st.tuples(st.sampled_from(["ann", "bob", "eve"]), st.integers(0, 60)), max_size=4))
 def test_credit_sums_to_one_million_per_conversion_and_model(contacts, conversions):
     shared = MART_ATTRIBUTION.check(attribution(touches(*contacts), sales(*conversions)).collect())
@@ -147,6 +148,7 @@ def test_the_order_of_rows_changes_nothing():
     )
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60 * 86_400_000_000))
 def test_the_decay_in_integers_is_the_power_of_one_half(age):
     weight = pl.select(decay_weight(pl.lit(age), half_life=WEEK).cast(pl.Float64) / SCALE).item()
@@ -202,6 +204,42 @@ def test_markov_agrees_with_the_published_paths():
     )
 
 
+def test_removal_over_touches_and_conversions_agrees_with_the_published_paths():
+    if not PATHS.exists():
+        pytest.skip("shared data is absent")
+    expected = json.loads((PATHS / "figures.json").read_text())
+    contacts, conversions = walked(
+        pl.read_csv(PATHS / "paths.csv.gz").select(
+            path=pl.col("path").str.split(" > "), conversions="total_conversions", nulls="total_null"
+        )
+    )
+
+    found = attribution_markov(contacts, conversions).filter(pl.col("conversion") == "(all)")
+
+    assert found.select("all_journeys", "all_conversions").unique().rows() == [(19_785 + 68_602, 19_785)]
+    assert dict(found.select("channel", "conversions").rows()) == pytest.approx(
+        expected["markov1_conversions_exact"], abs=1e-3
+    )
+
+
+def walked(paths: pl.DataFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """CORE_TOUCHES and CORE_EVENTS of customers who go each path as often as it says, a touch a minute."""
+    often = pl.concat(
+        paths.select("path", has_converted=pl.lit(column == "conversions"), often=column)
+        for column in ("conversions", "nulls")
+    )
+    each = often.select(pl.all().exclude("often").repeat_by("often")).explode("path", "has_converted").drop_nulls()
+    each = each.with_row_index("who").with_columns(customer_id=pl.format("c{}", "who"))
+    steps = each.select("customer_id", channel="path").explode("channel")
+    minute = pl.int_range(1, pl.len() + 1).over("customer_id")
+    touched = steps.with_columns(touch_number=minute, touched_at=pl.lit(DAY_0) + pl.duration(minutes=minute))
+    bought = each.filter("has_converted").select(
+        "customer_id", event_id="customer_id", occurred_at=pl.lit(day(1)), event=pl.lit("sale"), source=pl.lit("shop")
+    )
+    events = bought.with_columns(is_conversion=True, is_counted=True)
+    return CORE_TOUCHES.conform(touched.lazy()), CORE_EVENTS.conform(events.lazy())
+
+
 def test_without_conversions_nobody_has_markov_credit():
     paths = pl.DataFrame({"path": [["ads"]], "conversions": [0], "nulls": [3]})
 
@@ -223,3 +261,25 @@ def test_paths_are_cut_where_they_convert():
 
 def test_touches_before_the_lookback_are_on_no_path():
     assert journey_paths(touches(("ann", "A", 0)), sales(("ann", 31))).collect().rows() == [(["(none)"], 1, 0)]
+
+
+def test_removal_is_told_for_each_conversion_event_and_for_all_together():
+    contacts = touches(("ann", "A", 1), ("ann", "B", 3), ("bob", "B", 1))
+    orders = sales(("ann", 2)).with_columns(event=pl.lit("order_placed"))
+    deals = sales(("ann", 5)).with_columns(event=pl.lit("deal_won"), event_id=pl.lit("deal0"))
+
+    found = MART_ATTRIBUTION_MARKOV.check(attribution_markov(contacts, pl.concat([orders, deals])))
+
+    counts = ("conversion", "channel", "journeys", "converted_journeys", "all_journeys", "all_conversions")
+    assert found.select(*counts, "removal_effect", "conversions").rows() == [
+        ("(all)", "A", 1, 1, 3, 2, 0.5, 1.0),
+        ("(all)", "B", 2, 1, 3, 2, 0.5, 1.0),
+        ("deal_won", "A", 1, 1, 2, 1, 0.5, 0.333333),
+        ("deal_won", "B", 2, 1, 2, 1, 1.0, 0.666667),
+        ("order_placed", "A", 1, 1, 3, 1, 1.0, 1.0),
+        ("order_placed", "B", 2, 0, 3, 1, 0.0, 0.0),
+    ]
+
+
+def test_without_conversions_there_is_no_removal_to_tell():
+    assert attribution_markov(touches(("ann", "A", 1)), sales()).is_empty()

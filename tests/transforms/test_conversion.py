@@ -11,8 +11,9 @@ from transforms.contracts import (
     MART_KPIS,
     MART_STAGE_CONVERSION,
     MART_STAGE_TRANSITIONS,
+    MART_STAGE_VELOCITY,
 )
-from transforms.conversion import kpis, stage_conversion, stage_transitions
+from transforms.conversion import kpis, stage_conversion, stage_transitions, stage_velocity
 from transforms.journey import Journey
 
 STAGES = ["awareness", "consideration", "purchase"]
@@ -48,7 +49,8 @@ def entries(**walks: list[tuple[str, float]]) -> pl.LazyFrame:
                     "is_first": stage not in [name for name, _ in walk[:number]],
                 }
             )
-    return CORE_STAGE_ENTRIES.conform(pl.LazyFrame(rows, schema_overrides={"left_at": pl.Datetime("us", "UTC")}))
+    held = {"left_at": pl.Datetime("us", "UTC")} if rows else CORE_STAGE_ENTRIES.schema
+    return CORE_STAGE_ENTRIES.conform(pl.LazyFrame(rows, schema_overrides=held))
 
 
 def first_pair(frame: pl.LazyFrame) -> dict:
@@ -285,3 +287,36 @@ def test_no_figures_give_the_empty_table():
     )  # fmt: skip
 
     assert MART_KPIS.check(found.collect()).is_empty()
+
+
+# ---------------------------------------------------------------- velocity
+
+
+def test_quartiles_between_stages_count_in_who_still_waits():
+    walks = {f"c{n}": [("awareness", 0.0), ("consideration", float(n))] for n in (1, 2, 3)}
+    waiting = {"slow": [("awareness", 0.0)], "late": [("awareness", 28.0)]}
+
+    found = MART_STAGE_VELOCITY.check(
+        stage_velocity(entries(**walks, **waiting), journey=journey(), horizon=day(30)).collect()
+    )
+
+    counts = ("entered", "reached", "waiting")
+    days = ("quartile_1_days", "median_days", "quartile_3_days")
+    assert found.row(0, named=True) == {
+        "from_stage": "awareness", "from_stage_number": 1, "to_stage": "consideration", "to_stage_number": 2,
+        **dict(zip(counts, (5, 3, 2), strict=True)), **dict(zip(days, (2.0, 3.0, None), strict=True)),
+    }  # fmt: skip
+
+
+def test_velocity_does_not_end_with_the_stage_window():
+    slow = entries(ann=[("awareness", 0), ("consideration", 20.5)])
+
+    found = stage_velocity(slow, journey=journey("14d"), horizon=day(30)).collect()
+
+    assert found.row(0)[4:] == (1, 1, 0, 20.5, 20.5, 20.5)
+
+
+def test_stages_nobody_entered_have_no_velocity():
+    found = stage_velocity(entries(), journey=journey(), horizon=None).collect()
+
+    assert found.select("entered", "reached", "waiting", "median_days").unique().rows() == [(0, 0, 0, None)]

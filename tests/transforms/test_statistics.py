@@ -41,6 +41,17 @@ def watched(*times: tuple[int, bool]) -> pl.LazyFrame:
     return pl.LazyFrame(list(times), schema=schema, orient="row").with_columns(group=pl.lit("all"))
 
 
+def test_what_is_exported_is_never_a_negative_zero():
+    values = pl.DataFrame({"a": [-4e-8, -0.0, None, -1.5], "b": [0.0, 4e-8, 1.0, 2.0]})
+
+    eager = values.select(exported(pl.col(pl.Float64)))
+    lazy = values.lazy().select(exported(pl.col(pl.Float64))).collect()
+
+    assert [str(value) for value in eager["a"]] == ["0.0", "0.0", "None", "-1.5"]
+    assert [str(value) for value in lazy["a"]] == ["0.0", "0.0", "None", "-1.5"]
+    assert eager.columns == ["a", "b"]
+
+
 # ---------------------------------------------------------------- rates
 
 
