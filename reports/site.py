@@ -1,6 +1,8 @@
 """The site: all pages from the tables, as file names and bytes; the same tables give the same bytes."""
 
+from base64 import b64encode
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
@@ -8,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from reports.page import Figure, Page, Query
+from reports.page import Page, Query
 from reports.pages import data_quality, definitions, funnel, overview, stages, touchpoints
 from reports.theme import figure_json
 from reports.view import SiteFacts, View
@@ -39,8 +41,7 @@ def build_site(tables: Mapping[str, pl.DataFrame], *, journey: Journey, facts: S
     pages = [page for module in PAGES for page in module.build(view)]
     template = environment().get_template("page.html.j2")
     files = {page.file: rendered(template, page, pages, view) for page in pages}
-    assets = {"assets/plotly.min.js": get_plotlyjs().encode(), "assets/site.js": source("site.js").encode()}
-    return files | assets
+    return files | {"assets/plotly.min.js": get_plotlyjs().encode()}
 
 
 def rendered(template: Template, page: Page, pages: list[Page], view: View) -> bytes:
@@ -50,14 +51,24 @@ def rendered(template: Template, page: Page, pages: list[Page], view: View) -> b
         menu=pages,
         site_name=name(view.journey.name, limit=40),
         css=Markup(source("site.css")),
-        has_charts=any(
-            isinstance(block, Figure) and block.chart is not None
-            for section in page.sections
-            for block in section.blocks
-        ),
+        script=Markup(source("site.js")),
+        policy=content_policy(source("site.js")),
         footer={"words": (*FOOTER, *([view.held_back] if view.held_back else [])), "facts": footer_facts(view)},
     )
     return text.encode()
+
+
+def content_policy(script: str) -> str:
+    """The content-security policy of a page: nothing from anywhere but this one script, and what that script brings.
+
+    A hash holds alike in a folder of files, where 'self' matches nothing, and on a server. Styles may stand in the page,
+    for Plotly writes them there; with nothing to load they can send nothing out.
+    """
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}' 'strict-dynamic'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
 
 
 def footer_facts(view: View) -> tuple[tuple[str, str], ...]:

@@ -8,15 +8,20 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
+from pipelines.publish import stage_site
 from pipelines.run import run_in_process
 from pipelines.sample import configuration_text, generate
 from pipelines.settings import Workspace
 from pipelines.warehouse import PublishedWarehouse
+from tests.reports.test_site import HOSTILE, hostile_site
 
 pytestmark = pytest.mark.browser
 
@@ -69,19 +74,24 @@ class Visit:
         self.page = page
         self.complaints: list[str] = []
         self.asked: list[str] = []
+        self.reached: list[str] = []
+        self.dialogs: list[str] = []
         page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         page.on("request", lambda request: self.asked.append(request.url))
+        page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss()))
+        page.on("requestfinished", lambda request: self.reached.append(request.url))
 
 
 @contextmanager
-def opened(chromium: Any, path: Path, *, width: int = DESK, scheme: str = "light") -> Iterator[Visit]:
-    """Open a file in a fresh context, until its charts are drawn."""
+def opened(chromium: Any, page: Path | str, *, width: int = DESK, scheme: str = "light") -> Iterator[Visit]:
+    """Open a file or an address in a fresh context, until its charts are drawn."""
     context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     visit = Visit(context.new_page())
-    visit.page.goto(path.as_uri())
+    visit.page.goto(page if isinstance(page, str) else page.as_uri())
     visit.page.wait_for_load_state("load")
-    visit.page.evaluate("() => document.fonts.ready")
+    if visit.page.locator("[data-figure]").count():
+        visit.page.wait_for_selector("[data-figure] .main-svg .trace", state="attached")
     try:
         yield visit
     finally:
@@ -97,6 +107,72 @@ def test_no_page_complains_or_asks_for_anything_but_its_own_files(chromium: Any,
 
     assert {name: said for name, said in complaints.items() if said} == {}
     assert {name: urls for name, urls in elsewhere.items() if urls} == {}
+
+
+@pytest.fixture
+def served(place: Workspace) -> Iterator[str]:
+    """The reports on a web server, as the address of `latest`."""
+    handler = partial(QuietHandler, directory=str(place.reports))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/latest"
+        server.shutdown()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files without a word."""
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_a_page_draws_its_charts_from_a_server_too(chromium: Any, served: str) -> None:
+    with opened(chromium, f"{served}/index.html") as visit:
+        charts = visit.page.locator("[data-figure]").count()
+
+        assert visit.page.locator("[data-figure]:has(.main-svg .trace)").count() == charts > 0
+        assert visit.complaints == []
+        assert [url for url in visit.asked if not url.startswith(served)] == []
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "<script>window.ran = true</script>",
+        "<script src='planted.js'></script>",
+        "<img src='x' onerror='window.ran = true'>",
+        "<img src='https://example.com/x.png'>",
+        "<link rel='stylesheet' href='https://example.com/x.css'>",
+        "<iframe src='data:text/html,<script>parent.ran = true</script>'></iframe>",
+        "<base href='https://example.com/'>",
+        "<style>body { background: url(https://example.com/x.png) }</style>",
+    ],
+)
+def test_the_policy_stops_what_should_ever_slip_into_a_page(
+    chromium: Any, pages: list[Path], tmp_path: Path, planted: str
+) -> None:
+    (tmp_path / "planted.js").write_text("window.ran = true")
+    page = next(page for page in pages if page.name == "definitions.html").read_text(encoding="utf-8")
+    path = tmp_path / "page.html"
+    path.write_text(page.replace("<main", planted + "<main", 1), encoding="utf-8")
+
+    with opened(chromium, path.as_uri()) as visit:
+        assert visit.page.evaluate("() => window.ran") is None
+        assert [url for url in visit.reached if url != path.as_uri()] == []
+        assert "example.com" not in visit.page.evaluate("() => document.baseURI")
+
+
+@pytest.mark.parametrize("evil", HOSTILE, ids=[f"hostile {number}" for number in range(len(HOSTILE))])
+def test_names_that_mean_harm_are_text_on_a_phone(chromium: Any, tmp_path: Path, evil: str) -> None:
+    stage_site(hostile_site(evil), tmp_path)
+    done, wider = [], {}
+    for path in sorted(tmp_path.glob("*.html")):
+        with opened(chromium, path, width=PHONE) as visit:
+            wider[path.name] = visit.page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+            done += [*visit.complaints, *visit.dialogs]
+
+    assert done == []
+    assert {name: extra for name, extra in wider.items() if extra > 0} == {}
 
 
 @pytest.mark.parametrize("width", [PHONE, WIDE])
@@ -143,7 +219,9 @@ def test_no_page_breaks_wcag_2_2_aa(chromium: Any, pages: list[Path], width: int
     broken = {}
     for path in pages:
         with opened(chromium, path, width=width, scheme=scheme) as visit:
-            visit.page.evaluate("() => document.querySelectorAll('details').forEach((details) => (details.open = true))")
+            visit.page.evaluate(
+                "() => document.querySelectorAll('details').forEach((details) => (details.open = true))"
+            )
             visit.page.evaluate(axe)
             found = visit.page.evaluate("(tags) => axe.run({ runOnly: tags })", WCAG_2_2_AA)
             broken[path.name] = [
@@ -167,7 +245,8 @@ def test_the_charts_follow_the_colour_scheme(chromium: Any, pages: list[Path]) -
 def test_a_funnel_page_shows_the_counts_of_the_warehouse(chromium: Any, place: Workspace, pages: list[Path]) -> None:
     steps = PublishedWarehouse(place.published).read("mart.funnel_steps").sort("funnel", "step_number")
     expected = {
-        name: [f"{reached:,}" for reached in rows["reached"]] for (name,), rows in steps.group_by("funnel", maintain_order=True)
+        name: [f"{reached:,}" for reached in rows["reached"]]
+        for (name,), rows in steps.group_by("funnel", maintain_order=True)
     }
 
     found = {}
