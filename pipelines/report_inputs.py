@@ -16,6 +16,7 @@ from pipelines.night import Night
 from pipelines.publish import publish_site, stage_site
 from pipelines.settings import Workspace
 from pipelines.warehouse import PublishedWarehouse, Warehouse, sql_files, sql_text
+from reports.page import Query
 from reports.site import SiteFacts, build_site
 from transforms.contracts import OPS_REPORT_MANIFEST, OPS_RUNS
 
@@ -52,8 +53,23 @@ def redraw(place: Workspace) -> Path:
     """
     night = LastNight(place)
     with night.warehouse.opened():
-        stage_site(build_site(report_tables(night), journey=night.journey, facts=site_facts(night)), place.staged_site)
+        stage_site(site_files(night), place.staged_site)
         return publish_site(place.staged_site, place.reports, report_day(night))
+
+
+def site_files(night: Night) -> dict[str, bytes]:
+    """The files of the report site, as the night's warehouse has them."""
+    return build_site(
+        report_tables(night), journey=night.journey, facts=site_facts(night), answer=lambda query: answer(night, query)
+    )
+
+
+def answer(night: Night, query: Query) -> pl.DataFrame:
+    """The rows of the SQL that stands under a figure."""
+    with night.warehouse.opened() as connection:
+        for variable, value in query.variables:
+            connection.execute(f"SET VARIABLE {variable} = $value", {"value": value})
+        return night.warehouse.query(sql_text(f"reports/{query.file}.sql"))
 
 
 def report_tables(night: Night) -> dict[str, pl.DataFrame]:
@@ -144,7 +160,7 @@ def manifest(pages: dict[str, bytes]) -> pl.DataFrame:
 
 def title(page: bytes) -> str | None:
     """The title of an HTML page; None for other files."""
-    found = re.search(rb"<title>(.*?)</title>", page[:10_000], re.DOTALL)
+    found = re.search(rb"<!doctype html>.*?<title>(.*?)</title>", page[:10_000], re.DOTALL)
     return unescape(found[1].decode()).strip() if found else None
 
 

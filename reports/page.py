@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import plotly.graph_objects as go
+import polars as pl
 
 Align = Literal["text", "number"]
 
@@ -40,7 +41,8 @@ class Query:
 class Figure:
     """A chart under the sentence that it shows, with its numbers as a table and the SQL that gives them.
 
-    `chart` is None where there is nothing to draw; `is_open` shows the table without a click.
+    `chart` is None where there is nothing to draw; `is_open` shows the table without a click. What is offered for download
+    is the answer of the SQL, or `rows` where that lists single customers.
     """
 
     slug: str
@@ -50,6 +52,7 @@ class Figure:
     table: Table
     query: Query
     is_open: bool = False
+    rows: pl.DataFrame | None = None
     kind: Literal["figure"] = "figure"
 
 

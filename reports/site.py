@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from reports.downloads import Answer, download_files, download_stem
 from reports.page import Page, Query
 from reports.pages import data_quality, definitions, funnel, overview, stages, touchpoints
 from reports.theme import figure_json
@@ -31,24 +32,29 @@ FOOTER = (
 __all__ = ["PAGES", "SiteFacts", "build_site"]
 
 
-def build_site(tables: Mapping[str, pl.DataFrame], *, journey: Journey, facts: SiteFacts) -> dict[str, bytes]:
+def build_site(
+    tables: Mapping[str, pl.DataFrame], *, journey: Journey, facts: SiteFacts, answer: Answer | None = None
+) -> dict[str, bytes]:
     """All files of the report site by name, below its folder.
 
-    In: the tables by warehouse name, any of them empty, none missing (each page module says which it reads).
+    In: the tables by warehouse name, any of them empty, none missing (each page module says which it reads). With `answer`,
+    the numbers of every figure lie beside the pages as CSV and Parquet.
     Raises KeyError naming a table that is missing.
     """
     view = View(tables, journey, facts)
     pages = [page for module in PAGES for page in module.build(view)]
     template = environment().get_template("page.html.j2")
-    files = {page.file: rendered(template, page, pages, view) for page in pages}
-    return files | {"assets/plotly.min.js": get_plotlyjs().encode()}
+    downloads = download_files(pages, answer) if answer else {}
+    files = {page.file: rendered(template, page, pages, view, downloads) for page in pages}
+    return files | downloads | {"assets/plotly.min.js": get_plotlyjs().encode()}
 
 
-def rendered(template: Template, page: Page, pages: list[Page], view: View) -> bytes:
+def rendered(template: Template, page: Page, pages: list[Page], view: View, downloads: Mapping[str, bytes]) -> bytes:
     """One page as bytes."""
     text = template.render(
         page=page,
         menu=pages,
+        downloads=downloads,
         site_name=name(view.journey.name, limit=40),
         css=Markup(source("site.css")),
         script=Markup(source("site.js")),
@@ -91,6 +97,7 @@ def environment() -> Environment:
     )
     made.filters["figure_json"] = lambda figure: Markup(figure_json(figure))
     made.filters["sql"] = sql
+    made.filters["stem"] = lambda figure, page: download_stem(page, figure)
     return made
 
 

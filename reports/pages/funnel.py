@@ -303,6 +303,7 @@ def time_figure(counts: FunnelCounts) -> Figure:
             note=f"From {plural(counts.so_far.whole, counts.unit)}, {count(counts.so_far.part)} of them completed so far.",
         ),
         funnel_query("funnel_times", counts),
+        rows=counts.arrivals.moments,
     )
 
 
@@ -353,6 +354,7 @@ def leg_figures(counts: FunnelCounts) -> list[Figure]:
             ),
             funnel_query("funnel_times", counts),
             is_open=True,
+            rows=counts.legs,
         )
     ]
 

@@ -109,6 +109,24 @@ def test_no_page_complains_or_asks_for_anything_but_its_own_files(chromium: Any,
     assert {name: urls for name, urls in elsewhere.items() if urls} == {}
 
 
+def test_every_link_leads_to_a_file(chromium: Any, pages: list[Path]) -> None:
+    lost = []
+    for path in pages:
+        with opened(chromium, path) as visit:
+            links = visit.page.evaluate("() => [...document.links].map((link) => link.getAttribute('href'))")
+        targets = ((path.parent / link.split("#")[0], link.partition("#")[2]) for link in links)
+        lost += [
+            (path.name, str(target), anchor)
+            for target, anchor in targets
+            if target != path.parent
+            and not target.is_file()
+            or anchor
+            and f'id="{anchor}"' not in (path if target == path.parent else target).read_text(encoding="utf-8")
+        ]
+
+    assert lost == []
+
+
 @pytest.fixture
 def served(place: Workspace) -> Iterator[str]:
     """The reports on a web server, as the address of `latest`."""
