@@ -33,7 +33,10 @@ STORED = (
 WAITING_SHOWN = 3
 VIEWS = tuple(f"mart.{path.stem}" for path in sql_files("mart"))
 QUERIED = {"mart.attribution": "ops/attribution_totals.sql", "mart.funnel_entrants": "ops/first_attempts.sql"}
-REPORT_TABLES = (*STORED, *QUERIED, *VIEWS)
+COUNTED = ("map_contacts", "map_actions", "map_surveys")
+"""Files of sql/reports whose answers the site is drawn from, named `reports.<file>`."""
+READ_BY_COUNTED = ("core.events", "core.sessions", "core.stage_entries")
+REPORT_TABLES = (*STORED, *QUERIED, *VIEWS, *READ_BY_COUNTED)
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ def answer(night: Night, query: Query) -> pl.DataFrame:
 def report_tables(night: Night) -> dict[str, pl.DataFrame]:
     """The frames that the site is drawn from, by the name of their table; of the tables in `QUERIED` what the site reads."""
     tables = {name: night.warehouse.read(name) for name in (*STORED, *VIEWS)}
-    return tables | {name: night.warehouse.query(sql_text(file)) for name, file in QUERIED.items()}
+    tables |= {name: night.warehouse.query(sql_text(file)) for name, file in QUERIED.items()}
+    return tables | {f"reports.{name}": night.warehouse.query(sql_text(f"reports/{name}.sql")) for name in COUNTED}
 
 
 def site_facts(night: Night) -> SiteFacts:

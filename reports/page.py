@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 Align = Literal["text", "number"]
+Mark = Literal["", "good", "bad", "open"]
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,35 @@ class Notice:
     kind: Literal["notice"] = "notice"
 
 
-Block = Figure | Tiles | Findings | Prose | Terms | Notice | Table
+@dataclass(frozen=True)
+class Item:
+    """One line of a grid's cell: what it says, a smaller line under it, and whether it is good, bad or still open."""
+
+    text: str
+    note: str = ""
+    mark: Mark = ""
+
+
+@dataclass(frozen=True)
+class GridRow:
+    """One row of a grid: what it is about, how it is counted, and the lines of each cell."""
+
+    label: str
+    note: str
+    cells: tuple[tuple[Item, ...], ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A grid of lists: columns with a name and a smaller line, rows with a name, in each cell some lines."""
+
+    label: str
+    columns: tuple[Item, ...]
+    rows: tuple[GridRow, ...]
+    kind: Literal["grid"] = "grid"
+
+
+Block = Figure | Grid | Tiles | Findings | Prose | Terms | Notice | Table
 
 
 @dataclass(frozen=True)

@@ -118,10 +118,11 @@ def test_every_link_leads_to_a_file(chromium: Any, pages: list[Path]) -> None:
         lost += [
             (path.name, str(target), anchor)
             for target, anchor in targets
-            if target != path.parent
-            and not target.is_file()
-            or anchor
-            and f'id="{anchor}"' not in (path if target == path.parent else target).read_text(encoding="utf-8")
+            if (target != path.parent and not target.is_file())
+            or (
+                anchor
+                and f'id="{anchor}"' not in (path if target == path.parent else target).read_text(encoding="utf-8")
+            )
         ]
 
     assert lost == []

@@ -50,6 +50,13 @@ VIEWS = {
         "of_events": COUNT,
         "customers": COUNT,
     },
+    "reports.map_contacts": dict.fromkeys(("stage", "phase", "touchpoint", "channel"), pl.String)
+    | dict.fromkeys(
+        ("events", "customers", "of_customers", "went_on", "sessions", "lost_sessions", "lost_customers"), COUNT
+    ),
+    "reports.map_actions": {"stage": pl.String, "event": pl.String, "events": COUNT, "customers": COUNT},
+    "reports.map_surveys": {"stage": pl.String, "survey": pl.String, "mean_score": pl.Float64}
+    | dict.fromkeys(("answers", "nine_or_more", "six_or_less", "four_or_more"), COUNT),
     "mart.attribution": {"model": pl.String, "channel": pl.String, "currency": pl.String, "conversions_ppm": COUNT},
 }
 STORED = (
@@ -81,7 +88,17 @@ def journey(funnel: str = "checkout", *, changes: tuple[dict[str, str], ...] = (
         {
             "name": "Shop",
             "currency": "EUR",
-            "stages": [{"name": "awareness"}, {"name": "purchase"}],
+            "stages": [
+                {
+                    "name": "awareness",
+                    "owner": "Ben",
+                    "touchpoints": [
+                        {"name": "blog", "when": {"event": "page_view"}},
+                        {"name": "fair", "when": {"event": "fair_visit"}},
+                    ],
+                },
+                {"name": "purchase"},
+            ],
             "funnels": [
                 {
                     "name": funnel,
@@ -307,6 +324,21 @@ def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
                 "exits": 150,
                 "converted_sessions": 6,
             },
+        ),
+        "reports.map_contacts": rows(
+            "reports.map_contacts",
+            {"stage": "awareness", "touchpoint": "blog", "channel": "Email", "events": 310, "customers": 77}
+            | {"of_customers": 90, "went_on": 21, "sessions": 205, "lost_sessions": 140, "lost_customers": 66},
+        ),
+        "reports.map_actions": rows(
+            "reports.map_actions",
+            {"stage": "awareness", "event": "page_view", "events": 310, "customers": 77},
+            {"stage": "purchase", "event": "payment_failed", "events": 9, "customers": 7},
+        ),
+        "reports.map_surveys": rows(
+            "reports.map_surveys",
+            {"stage": "purchase", "survey": "nps", "answers": 25, "mean_score": 7.9}
+            | {"nine_or_more": 14, "six_or_less": 4, "four_or_more": 24},
         ),
         "mart.data_quality": rows(
             "mart.data_quality",

@@ -88,6 +88,9 @@ def hostile_site(evil: str) -> dict[str, bytes]:
         "mart.attribution": ["channel"],
         "mart.touchpoints": ["stage", "touchpoint", "phase"],
         "mart.data_quality": ["source"],
+        "reports.map_contacts": ["stage", "phase", "touchpoint", "channel"],
+        "reports.map_actions": ["stage", "event"],
+        "reports.map_surveys": ["stage", "survey"],
         "mart.unmapped_events": ["event", "source"],
     }
     for table, columns in named.items():
@@ -111,6 +114,7 @@ every_site = pytest.mark.parametrize(
 def test_the_site_is_a_page_each_and_the_assets_once():
     assert set(full_site()) == {
         "index.html",
+        "journey-map.html",
         "funnel-checkout.html",
         "stages.html",
         "touchpoints.html",
