@@ -33,9 +33,9 @@ STORED = (
 WAITING_SHOWN = 3
 VIEWS = tuple(f"mart.{path.stem}" for path in sql_files("mart"))
 QUERIED = {"mart.attribution": "ops/attribution_totals.sql", "mart.funnel_entrants": "ops/first_attempts.sql"}
-COUNTED = ("map_contacts", "map_actions", "map_surveys")
+COUNTED = ("map_contacts", "map_actions", "map_surveys", "change_newcomers")
 """Files of sql/reports whose answers the site is drawn from, named `reports.<file>`."""
-READ_BY_COUNTED = ("core.events", "core.sessions", "core.stage_entries")
+READ_BY_COUNTED = ("core.events", "core.sessions", "core.stage_entries", "ops.settings")
 REPORT_TABLES = (*STORED, *QUERIED, *VIEWS, *READ_BY_COUNTED)
 
 

@@ -12,13 +12,13 @@ from plotly.offline import get_plotlyjs
 
 from reports.downloads import Answer, download_files, download_stem
 from reports.page import Page, Query
-from reports.pages import data_quality, definitions, funnel, journey_map, overview, stages, touchpoints
+from reports.pages import changes, data_quality, definitions, funnel, journey_map, overview, stages, touchpoints
 from reports.theme import figure_json
 from reports.view import SiteFacts, View
 from reports.words import day, name, plain
 from transforms.journey import Journey
 
-PAGES = (overview, journey_map, funnel, stages, touchpoints, data_quality, definitions)
+PAGES = (overview, journey_map, funnel, stages, touchpoints, changes, data_quality, definitions)
 """The page modules in the order of the menu: each has `build(view) -> list[Page]`."""
 
 HERE = Path(__file__).parent

@@ -275,11 +275,7 @@ def trend_figure(view: View) -> Figure:
         )
     unit = "week" if by_week else "day"
     days = rows["day"].to_list()
-    changes = [
-        (chr(ord("A") + number % 26), item)
-        for number, item in enumerate(sorted(view.journey.changes, key=lambda item: (item.date, item.name)))
-    ]
-    shown = [(letter, item) for letter, item in changes if days and days[0] <= item.date <= days[-1]]
+    shown = view.changes_between(days)
     when = [f"week of {day(one)}" if by_week else day(one) for one in days]
     state = ["" if whole else " (not complete)" for whole in rows["is_whole"]]
     panels = [

@@ -55,6 +55,7 @@ VIEWS = {
         ("events", "customers", "of_customers", "went_on", "sessions", "lost_sessions", "lost_customers"), COUNT
     ),
     "reports.map_actions": {"stage": pl.String, "event": pl.String, "events": COUNT, "customers": COUNT},
+    "reports.change_newcomers": {"day": pl.Date, "stage": pl.String, "newcomers": COUNT, "entered": COUNT},
     "reports.map_surveys": {"stage": pl.String, "survey": pl.String, "mean_score": pl.Float64}
     | dict.fromkeys(("answers", "nine_or_more", "six_or_less", "four_or_more"), COUNT),
     "mart.attribution": {"model": pl.String, "channel": pl.String, "currency": pl.String, "conversions_ppm": COUNT},

@@ -1,5 +1,5 @@
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from reports.page import Figure
-from reports.pages import data_quality, funnel, journey_map, overview, stages, touchpoints
+from reports.pages import changes, data_quality, funnel, journey_map, overview, stages, touchpoints
 from reports.site import sql
 from reports.view import View
 from tests.reports.small_site import facts, full_tables, journey
@@ -19,10 +19,11 @@ FILES = Path(__file__).resolve().parents[2] / "sql" / "reports"
 
 @cache
 def figures() -> list[Figure]:
-    view = View(full_tables(), journey(), facts())
+    done = ({"date": "2026-03-10", "name": "new page", "stage": "purchase"},)
+    view = View(full_tables(), journey(changes=done), facts())
     pages = [
         page
-        for module in (overview, journey_map, funnel, stages, touchpoints, data_quality)
+        for module in (overview, journey_map, funnel, stages, touchpoints, changes, data_quality)
         for page in module.build(view)
     ]
     return [
@@ -87,7 +88,12 @@ def timeline() -> dict[str, pl.DataFrame]:
         {"session_id": session, "is_converted": session in CONVERTED}
         for session in sorted({event["session_id"] for event in events if event["session_id"]})
     ]
-    told = {"core.events": events, "core.stage_entries": entries, "core.sessions": sessions}
+    told = {
+        "ops.settings": [{"name": "time_zone", "value": "Europe/Berlin"}],
+        "core.events": events,
+        "core.stage_entries": entries,
+        "core.sessions": sessions,
+    }
     return {name: pl.DataFrame(rows, schema=TABLES[name].schema) for name, rows in told.items()}
 
 
@@ -170,3 +176,9 @@ def test_of_a_customers_answers_to_a_survey_the_last_one_counts(warehouse):
     scores = answer(warehouse, "map_surveys")
 
     assert [scores["purchase", "nps"][key] for key in ("answers", "nine_or_more", "six_or_less")] == [1, 1, 0]
+
+
+def test_a_newcomer_enters_a_stage_within_seven_days_of_being_seen(warehouse):
+    rows = warehouse.sql((FILES / "change_newcomers.sql").read_text()).pl()
+
+    assert rows.rows() == [(date(2026, 3, 1), "awareness", 3, 3), (date(2026, 3, 1), "purchase", 3, 2)]
