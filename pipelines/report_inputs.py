@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from pipelines.errors import ConfigurationError
 from pipelines.night import Night
-from pipelines.publish import publish_site, stage_site
+from pipelines.publish import EMPTY, publish_site, stage_site
 from pipelines.settings import Workspace
 from pipelines.warehouse import PublishedWarehouse, Warehouse, sql_files, sql_text
 from reports.page import Query
-from reports.site import SiteFacts, build_site
+from reports.site import SiteFacts, UnknownPage, build_site, build_standalone
 from transforms.contracts import OPS_REPORT_MANIFEST, OPS_RUNS
 
 STORED = (
@@ -57,7 +58,7 @@ def redraw(place: Workspace) -> Path:
     night = LastNight(place)
     with night.warehouse.opened():
         stage_site(site_files(night), place.staged_site)
-        return publish_site(place.staged_site, place.reports, report_day(night))
+        return publish_site(place.staged_site, place.reports, report_day(night), site_name=night.journey.name)
 
 
 def site_files(night: Night) -> dict[str, bytes]:
@@ -73,6 +74,19 @@ def answer(night: Night, query: Query) -> pl.DataFrame:
         for variable, value in query.variables:
             connection.execute(f"SET VARIABLE {variable} = $value", {"value": value})
         return night.warehouse.query(sql_text(f"reports/{query.file}.sql"))
+
+
+def standalone(place: Workspace, page: str | None) -> bytes:
+    """The report of the published warehouse, or one page of it, as one file.
+
+    Raises DataError when nothing was published yet, ConfigurationError for a page that there is not.
+    """
+    night = LastNight(place)
+    with night.warehouse.opened():
+        try:
+            return build_standalone(report_tables(night), journey=night.journey, facts=site_facts(night), page=page)
+        except UnknownPage as error:
+            raise ConfigurationError(str(error)) from error
 
 
 def report_tables(night: Night) -> dict[str, pl.DataFrame]:
@@ -102,7 +116,7 @@ def site_facts(night: Night) -> SiteFacts:
 def report_day(night: Night) -> str:
     """The day that a report is about: that of the horizon in the report time zone; 'empty' when nothing happened."""
     day = report_date(night)
-    return day.isoformat() if day else "empty"
+    return day.isoformat() if day else EMPTY
 
 
 def report_date(night: Night) -> date | None:

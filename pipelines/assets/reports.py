@@ -39,5 +39,7 @@ def published(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
     with night.warehouse.writing() as connection:
         insert(connection, OPS_RUNS, run_record(night))
     publish_warehouse(night.warehouse, night.workspace.published)
-    overview = publish_site(night.workspace.staged_site, night.workspace.reports, report_day(night))
+    overview = publish_site(
+        night.workspace.staged_site, night.workspace.reports, report_day(night), site_name=night.journey.name
+    )
     return dg.MaterializeResult(metadata={"overview": str(overview), "warehouse": str(night.workspace.published)})

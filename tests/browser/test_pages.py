@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from pipelines.publish import stage_site
+from pipelines.report_inputs import standalone
 from pipelines.run import run_in_process
 from pipelines.sample import configuration_text, generate
 from pipelines.settings import Workspace
@@ -49,7 +50,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="module")
 def pages(place: Workspace) -> list[Path]:
     """Every page of its site."""
-    found = sorted((place.reports / "latest").glob("*.html"))
+    found = [place.reports / "index.html", *sorted((place.reports / "latest").glob("*.html"))]
     assert len(found) > 5
     return found
 
@@ -102,8 +103,10 @@ def test_no_page_complains_or_asks_for_anything_but_its_own_files(chromium: Any,
     complaints, elsewhere = {}, {}
     for path in pages:
         with opened(chromium, path) as visit:
-            complaints[path.name] = visit.complaints
-            elsewhere[path.name] = [url for url in visit.asked if not url.startswith(path.parent.as_uri() + "/")]
+            complaints[str(path.relative_to(path.parents[1]))] = visit.complaints
+            elsewhere[str(path.relative_to(path.parents[1]))] = [
+                url for url in visit.asked if not url.startswith(path.parent.as_uri() + "/")
+            ]
 
     assert {name: said for name, said in complaints.items() if said} == {}
     assert {name: urls for name, urls in elsewhere.items() if urls} == {}
@@ -181,13 +184,55 @@ def test_the_policy_stops_what_should_ever_slip_into_a_page(
         assert "example.com" not in visit.page.evaluate("() => document.baseURI")
 
 
+@pytest.fixture(scope="module")
+def alone(place: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole report as one file, far from any other."""
+    path = tmp_path_factory.mktemp("alone") / "report.html"
+    path.write_bytes(standalone(place, None))
+    return path
+
+
+def test_the_report_in_one_file_draws_everything_by_itself(chromium: Any, alone: Path) -> None:
+    with opened(chromium, alone) as visit:
+        visit.page.wait_for_function(
+            "() => document.querySelectorAll('[data-figure]:not(:has(.main-svg .trace))').length === 0"
+        )
+
+        assert visit.page.locator("[data-figure]").count() > 10
+        assert visit.complaints == []
+        assert visit.asked == [alone.as_uri()]
+
+
+def test_a_finding_in_one_file_leads_to_its_figure(chromium: Any, alone: Path) -> None:
+    with opened(chromium, alone, width=PHONE) as visit:
+        link = visit.page.locator(".findings a").first
+        link.click()
+
+        target = visit.page.locator(link.get_attribute("href"))
+        assert target.bounding_box()["y"] < 900
+        assert visit.page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_the_archive_leads_to_the_report_of_the_day(chromium: Any, place: Workspace) -> None:
+    with opened(chromium, place.reports / "index.html") as visit:
+        visit.page.locator("tbody a").first.click()
+        visit.page.wait_for_load_state("load")
+        visit.page.get_by_role("link", name="Archive").click()
+        visit.page.wait_for_load_state("load")
+
+        assert visit.page.url == (place.reports / "index.html").as_uri()
+        assert visit.complaints == []
+
+
 @pytest.mark.parametrize("evil", HOSTILE, ids=[f"hostile {number}" for number in range(len(HOSTILE))])
 def test_names_that_mean_harm_are_text_on_a_phone(chromium: Any, tmp_path: Path, evil: str) -> None:
     stage_site(hostile_site(evil), tmp_path)
     done, wider = [], {}
     for path in sorted(tmp_path.glob("*.html")):
         with opened(chromium, path, width=PHONE) as visit:
-            wider[path.name] = visit.page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+            wider[str(path.relative_to(path.parents[1]))] = visit.page.evaluate(
+                "() => document.documentElement.scrollWidth - innerWidth"
+            )
             done += [*visit.complaints, *visit.dialogs]
 
     assert done == []
@@ -224,7 +269,9 @@ def test_no_page_scrolls_sideways(chromium: Any, pages: list[Path], width: int, 
     wider = {}
     for path in pages:
         with opened(chromium, path, width=width, scheme=scheme) as visit:
-            wider[path.name] = visit.page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+            wider[str(path.relative_to(path.parents[1]))] = visit.page.evaluate(
+                "() => document.documentElement.scrollWidth - innerWidth"
+            )
             visit.page.screenshot(path=SHOTS / f"{path.stem}-{width}-{scheme}.png", full_page=True)
 
     assert {name: extra for name, extra in wider.items() if extra > 0} == {}
@@ -243,7 +290,7 @@ def test_no_page_breaks_wcag_2_2_aa(chromium: Any, pages: list[Path], width: int
             )
             visit.page.evaluate(axe)
             found = visit.page.evaluate("(tags) => axe.run({ runOnly: tags })", WCAG_2_2_AA)
-            broken[path.name] = [
+            broken[str(path.relative_to(path.parents[1]))] = [
                 (rule["id"], node["html"][:200], node["failureSummary"])
                 for rule in found["violations"]
                 for node in rule["nodes"]
@@ -253,7 +300,7 @@ def test_no_page_breaks_wcag_2_2_aa(chromium: Any, pages: list[Path], width: int
 
 
 def test_the_charts_follow_the_colour_scheme(chromium: Any, pages: list[Path]) -> None:
-    path = next(page for page in pages if page.name == "index.html")
+    path = next(page for page in pages if page.match("latest/index.html"))
     with opened(chromium, path) as visit:
         ink = "() => getComputedStyle(document.querySelector('[data-figure] svg text')).fill"
         light = visit.page.evaluate(ink)
@@ -278,7 +325,7 @@ def test_a_funnel_page_shows_the_counts_of_the_warehouse(chromium: Any, place: W
 
 
 def test_a_printed_page_shows_its_numbers(chromium: Any, pages: list[Path]) -> None:
-    path = next(page for page in pages if page.name == "index.html")
+    path = next(page for page in pages if page.match("latest/index.html"))
     with opened(chromium, path) as visit:
         visit.page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
 

@@ -376,6 +376,34 @@ def test_drawing_the_report_again_gives_the_same_bytes(own_shop: Workspace) -> N
     assert bytes_below(own_shop.reports) == before
 
 
+def test_the_report_as_one_file_leaves_the_site_alone(own_shop: Workspace, tmp_path: Path) -> None:
+    before = bytes_below(own_shop.reports)
+
+    told = journeys("report", "--standalone", tmp_path / "report.html", "-w", own_shop.root)
+
+    assert told.status == 0, told.err
+    assert (tmp_path / "report.html").read_bytes().startswith(b"<!doctype html>")
+    assert bytes_below(own_shop.reports) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (
+            ["--standalone", "report.html", "--page", "stage"],
+            "there is no page 'stage'; the pages are: index, journey-map",
+        ),
+        (["--standalone", "no/such/report.html"], "cannot be written"),
+        (["--page", "stages"], "--page goes with --standalone"),
+    ],
+)
+def test_one_file_that_cannot_be_is_refused(own_shop: Workspace, options: list[str], problem: str) -> None:
+    told = journeys("report", *options, "-w", own_shop.root)
+
+    assert told.status == 2
+    assert problem in told.err
+
+
 def test_a_mended_mapping_takes_rows_out_of_quarantine_with_the_next_night(own_shop: Workspace) -> None:
     mended = CONFIGURATION.replace("value: total", "value: {first: [total]}").replace(
         '"web/**/*.ndjson*"}', '"web/**/*.ndjson*", fields: {anonymous_id: {first: [anonymousId, messageId]}}}'

@@ -170,7 +170,7 @@ def test_a_page_loads_nothing_from_elsewhere(site):
             for attribute in ("src", "href", "action", "data"):
                 target = attributes.get(attribute) or ""
                 assert re.fullmatch(
-                    r"(assets/[a-z.]+|tables/[a-z0-9-]+\.(csv|parquet)|[a-z0-9-]+\.html)?(#[a-z0-9-]+)?", target
+                    r"(assets/[a-z.]+|tables/[a-z0-9-]+\.(csv|parquet)|(\.\./)?[a-z0-9-]+\.html)?(#[a-z0-9-]+)?", target
                 ), (tag, target)
             assert not [attribute for attribute in attributes if attribute.startswith("on")]
         assert b"default-src &#39;none&#39;" in page

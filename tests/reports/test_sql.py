@@ -9,7 +9,7 @@ import pytest
 
 from reports.page import Figure
 from reports.pages import changes, data_quality, funnel, journey_map, overview, stages, touchpoints
-from reports.site import sql
+from reports.render import sql
 from reports.view import View
 from tests.reports.small_site import facts, full_tables, journey
 from transforms.contracts import MART_ATTRIBUTION, TABLES
