@@ -1,24 +1,40 @@
 -- Each kind of contact of a stage: how many of the stage's customers had it, how many of them went on to a later stage
 -- afterwards, by which channel most of it came, and whose sessions ended there without a conversion.
-WITH happened AS (
+WITH visits AS (
     SELECT
-        events.customer_id,
-        events.stage,
-        events.phase,
-        events.touchpoint,
-        events.session_id,
-        events.event_number,
-        events.occurred_at,
-        events.channel,
-        events.session_id IS NOT NULL
-        AND NOT sessions.is_converted
-        AND events.event_number = max(events.event_number) OVER (PARTITION BY events.session_id) AS is_lost_end
-    FROM core.events AS events
-    LEFT JOIN core.sessions AS sessions
-        ON events.session_id = sessions.session_id
+        customer_id,
+        session_id,
+        stage,
+        phase,
+        touchpoint,
+        min(occurred_at) AS first_at,
+        count(*) AS events,
+        max(event_number) AS last_number
+    FROM core.events
     WHERE
-        events.is_counted
-        AND events.touchpoint IS NOT NULL
+        is_counted
+        AND touchpoint IS NOT NULL
+    GROUP BY ALL
+),
+
+session_ends AS (
+    SELECT
+        session_id,
+        max(last_number) AS last_number
+    FROM visits
+    WHERE session_id IS NOT NULL
+    GROUP BY ALL
+),
+
+happened AS (
+    SELECT
+        visits.*,
+        coalesce(visits.last_number = session_ends.last_number AND NOT sessions.is_converted, FALSE) AS is_lost_end
+    FROM visits
+    LEFT JOIN session_ends
+        ON visits.session_id = session_ends.session_id
+    LEFT JOIN core.sessions AS sessions
+        ON visits.session_id = sessions.session_id
 ),
 
 places AS (
@@ -43,8 +59,8 @@ contacts AS (
         stage,
         phase,
         touchpoint,
-        min(occurred_at) AS first_at,
-        count(*) AS events,
+        min(first_at) AS first_at,
+        sum(events) AS events,
         bool_or(is_lost_end) AS is_lost
     FROM happened
     GROUP BY ALL
@@ -73,8 +89,11 @@ channels AS (
         touchpoint,
         channel,
         row_number() OVER (PARTITION BY stage, phase, touchpoint ORDER BY count(*) DESC, channel) AS place
-    FROM happened
-    WHERE channel IS NOT NULL
+    FROM core.events
+    WHERE
+        is_counted
+        AND touchpoint IS NOT NULL
+        AND channel IS NOT NULL
     GROUP BY
         stage,
         phase,
@@ -87,7 +106,7 @@ ends AS (
         stage,
         phase,
         touchpoint,
-        count(DISTINCT session_id) AS sessions,
+        count(session_id) AS sessions,
         count(*) FILTER (WHERE is_lost_end) AS lost_sessions
     FROM happened
     GROUP BY ALL

@@ -52,6 +52,7 @@ def pages(place: Workspace) -> list[Path]:
     """Every page of its site."""
     found = [place.reports / "index.html", *sorted((place.reports / "latest").glob("*.html"))]
     assert len(found) > 5
+    assert max(path.stat().st_size for path in found) < 300_000
     return found
 
 

@@ -336,6 +336,11 @@ def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
             {"stage": "awareness", "event": "page_view", "events": 310, "customers": 77},
             {"stage": "purchase", "event": "payment_failed", "events": 9, "customers": 7},
         ),
+        "reports.change_newcomers": rows(
+            "reports.change_newcomers",
+            {"day": date(2026, 3, 9), "stage": "purchase", "newcomers": 80, "entered": 40},
+            {"day": date(2026, 3, 10), "stage": "purchase", "newcomers": 70, "entered": 36},
+        ),
         "reports.map_surveys": rows(
             "reports.map_surveys",
             {"stage": "purchase", "survey": "nps", "answers": 25, "mean_score": 7.9}

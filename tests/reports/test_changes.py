@@ -3,7 +3,9 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from reports.pages.changes import build, periods
+from reports.effects import periods
+from reports.findings import findings
+from reports.pages.changes import build
 from reports.view import View, letters
 from tests.reports.small_site import facts, full_tables, journey, rows
 from transforms.journey import Change
@@ -43,6 +45,21 @@ def test_the_rates_before_and_after_stand_with_their_counts_and_newcombes_interv
     ]
 
 
+def test_a_clear_difference_is_a_finding_that_blames_nobody():
+    tables = full_tables() | {"reports.change_newcomers": newcomers((48, 80), (56, 70))}
+
+    found = [
+        finding
+        for finding in findings(View(tables, journey(changes=(NEW_PAGE,)), facts()))
+        if finding.link == "changes.html"
+    ]
+
+    assert "After “new page”, newcomers’ entry into “purchase” rose from 60.0% to 80.0%" in [
+        one.headline for one in found
+    ]
+    assert all("need not have been the change" in one.evidence for one in found)
+
+
 def test_a_small_difference_is_no_clear_one():
     found = row("change-stages", {"reports.change_newcomers": newcomers((48, 80), (44, 70))}, NEW_PAGE)
 
@@ -50,15 +67,17 @@ def test_a_small_difference_is_no_clear_one():
 
 
 def test_after_a_change_of_yesterday_nothing_is_known():
-    late = NEW_PAGE | {"date": "2026-03-30"}
+    late = NEW_PAGE | {"date": "2026-03-20"}
+    early = newcomers((48, 80), (56, 70)).filter(pl.col("day") == date(2026, 3, 9))
 
-    found = row("change-stages", {"reports.change_newcomers": newcomers((48, 80), (56, 70))}, late)
+    found = row("change-stages", {"reports.change_newcomers": early}, late)
 
     assert (found[3], found[-1]) == ("– | 0 of 0", "not yet known")
 
 
 def test_newcomers_whose_seven_days_still_run_are_not_counted():
-    table = newcomers((48, 80), (56, 70)).with_columns(day=pl.lit(date(2026, 3, 24)))
+    late = newcomers((48, 80), (56, 70)).with_columns(day=pl.col("day") + timedelta(days=15))
+    table = pl.concat([newcomers((48, 80), (0, 0)), late])
 
     assert row("change-stages", {"reports.change_newcomers": table}, NEW_PAGE)[3] == "– | 0 of 0"
 

@@ -136,6 +136,10 @@ def test_the_same_tables_give_the_same_bytes():
     assert again == full_site()
 
 
+def test_a_page_stays_light_without_the_drawing_library():
+    assert max(len(page) for page in pages(full_site()).values()) < 300_000
+
+
 def test_a_missing_table_is_named():
     tables = empty_tables()
     del tables["mart.stage_reach"]
