@@ -34,9 +34,27 @@ STORED = (
 WAITING_SHOWN = 3
 VIEWS = tuple(f"mart.{path.stem}" for path in sql_files("mart"))
 QUERIED = {"mart.attribution": "ops/attribution_totals.sql", "mart.funnel_entrants": "ops/first_attempts.sql"}
-COUNTED = ("map_contacts", "map_actions", "map_surveys", "change_newcomers")
+COUNTED = (
+    "map_contacts",
+    "map_actions",
+    "map_surveys",
+    "change_newcomers",
+    "identity_customers",
+    "identity_map",
+    "identity_evidence",
+    "quarantine_reasons",
+)
 """Files of sql/reports whose answers the site is drawn from, named `reports.<file>`."""
-READ_BY_COUNTED = ("core.events", "core.sessions", "core.stage_entries", "ops.settings")
+READ_BY_COUNTED = (
+    "core.events",
+    "core.sessions",
+    "core.stage_entries",
+    "core.customers",
+    "core.identity_map",
+    "core.identity_edges",
+    "raw.quarantine",
+    "ops.settings",
+)
 REPORT_TABLES = (*STORED, *QUERIED, *VIEWS, *READ_BY_COUNTED)
 
 

@@ -7,13 +7,23 @@ from plotly.offline import get_plotlyjs
 
 from reports.downloads import Answer, download_files
 from reports.page import Page
-from reports.pages import changes, data_quality, definitions, funnel, journey_map, overview, stages, touchpoints
+from reports.pages import (
+    changes,
+    data_quality,
+    definitions,
+    funnel,
+    identity,
+    journey_map,
+    overview,
+    stages,
+    touchpoints,
+)
 from reports.render import Frame, Link, one_file, page_file, site_title
 from reports.view import SiteFacts, View
 from reports.words import day, name
 from transforms.journey import Journey
 
-PAGES = (overview, journey_map, funnel, stages, touchpoints, changes, data_quality, definitions)
+PAGES = (overview, journey_map, funnel, stages, touchpoints, changes, identity, data_quality, definitions)
 """The page modules in the order of the menu: each has `build(view) -> list[Page]`."""
 
 ARCHIVE = "../index.html"

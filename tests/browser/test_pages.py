@@ -273,7 +273,7 @@ def test_no_page_scrolls_sideways(chromium: Any, pages: list[Path], width: int, 
             wider[str(path.relative_to(path.parents[1]))] = visit.page.evaluate(
                 "() => document.documentElement.scrollWidth - innerWidth"
             )
-            visit.page.screenshot(path=SHOTS / f"{path.stem}-{width}-{scheme}.png", full_page=True)
+            visit.page.screenshot(path=SHOTS / f"{path.parent.name}-{path.stem}-{width}-{scheme}.png", full_page=True)
 
     assert {name: extra for name, extra in wider.items() if extra > 0} == {}
 

@@ -41,7 +41,17 @@ VIEWS = {
     ),
     "mart.touchpoints": {"stage": pl.String, "phase": pl.String, "touchpoint": pl.String}
     | dict.fromkeys(("events", "customers", "sessions", "exits", "converted_sessions"), COUNT),
+    "reports.identity_customers": dict.fromkeys(
+        ("visitors", "customers", "identified", "multi_strong", "identifiers", "most_identifiers"), COUNT
+    ),
+    "reports.identity_map": {"namespace": pl.String}
+    | dict.fromkeys(("identifiers", "joined", "alone", "shared", "capped", "customers"), COUNT),
+    "reports.identity_evidence": {"kind": pl.String}
+    | dict.fromkeys(("strength", "pairs", "events", "applied", "conflict", "capped", "retracted"), COUNT),
+    "reports.quarantine_reasons": dict.fromkeys(("source", "reason", "field"), pl.String)
+    | dict.fromkeys(("set_aside", "files"), COUNT),
     "mart.data_quality": {"source": pl.String}
+    | dict.fromkeys(("first_event_at", "last_event_at"), pl.Datetime("us", "UTC"))
     | dict.fromkeys(("events", "robot_events", "internal_events", "counted_events", "unmapped_events"), COUNT),
     "mart.unmapped_events": {
         "source": pl.String,
@@ -326,6 +336,53 @@ def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
                 "converted_sessions": 6,
             },
         ),
+        "reports.identity_customers": rows(
+            "reports.identity_customers",
+            {
+                "visitors": 1,
+                "customers": 90,
+                "identified": 20,
+                "multi_strong": 0,
+                "identifiers": 130,
+                "most_identifiers": 4,
+            },
+            {
+                "visitors": 3,
+                "customers": 10,
+                "identified": 10,
+                "multi_strong": 1,
+                "identifiers": 60,
+                "most_identifiers": 9,
+            },
+        ),
+        "reports.identity_map": rows(
+            "reports.identity_map",
+            {
+                "namespace": "email",
+                "identifiers": 190,
+                "joined": 110,
+                "alone": 78,
+                "shared": 2,
+                "capped": 0,
+                "customers": 100,
+            },
+        ),
+        "reports.identity_evidence": rows(
+            "reports.identity_evidence",
+            {
+                "kind": "crm_record",
+                "pairs": 70,
+                "events": 300,
+                "applied": 66,
+                "conflict": 3,
+                "capped": 1,
+                "retracted": 0,
+            },
+        ),
+        "reports.quarantine_reasons": rows(
+            "reports.quarantine_reasons",
+            {"source": "web", "reason": "bad_time", "field": "when", "set_aside": 3, "files": 1},
+        ),
         "reports.map_contacts": rows(
             "reports.map_contacts",
             {"stage": "awareness", "touchpoint": "blog", "channel": "Email", "events": 310, "customers": 77}
@@ -355,7 +412,18 @@ def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
                 "internal_events": 5,
                 "counted_events": 930,
                 "unmapped_events": 93,
+                "first_event_at": HORIZON - timedelta(days=80),
+                "last_event_at": HORIZON,
             },
+            {
+                "source": "calls",
+                "events": 0,
+                "robot_events": 0,
+                "internal_events": 0,
+                "counted_events": 0,
+                "unmapped_events": 0,
+            }
+            | {"first_event_at": HORIZON - timedelta(days=70), "last_event_at": HORIZON - timedelta(days=2, hours=3)},
         ),
         "mart.unmapped_events": rows(
             "mart.unmapped_events",

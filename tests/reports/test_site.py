@@ -91,6 +91,9 @@ def hostile_site(evil: str) -> dict[str, bytes]:
         "reports.map_contacts": ["stage", "phase", "touchpoint", "channel"],
         "reports.map_actions": ["stage", "event"],
         "reports.map_surveys": ["stage", "survey"],
+        "reports.identity_map": ["namespace"],
+        "reports.identity_evidence": ["kind"],
+        "reports.quarantine_reasons": ["source", "reason", "field"],
         "mart.unmapped_events": ["event", "source"],
     }
     for table, columns in named.items():
@@ -115,6 +118,7 @@ def test_the_site_is_a_page_each_and_the_assets_once():
     assert set(full_site()) == {
         "index.html",
         "journey-map.html",
+        "identity.html",
         "funnel-checkout.html",
         "stages.html",
         "touchpoints.html",
@@ -234,6 +238,26 @@ def test_the_books_are_on_the_page_of_data_quality():
     site = build_site(full_tables(), journey=journey(), facts=facts(rows_in=100, loaded=95, quarantined=3))
 
     assert "Most rows were set aside in “web”: 3 of 100" in words(site["data-quality.html"])
+
+
+def test_why_rows_were_set_aside_and_how_old_a_source_is_are_on_the_page_of_data_quality():
+    page = words(full_site()["data-quality.html"])
+
+    assert "because of this: a time that cannot be read (3 of 3 rows)" in page
+    assert "“calls” ends 2 days 3 h before the newest source" in page
+
+
+def test_the_counts_of_identity_are_on_its_page():
+    page = words(full_site()["identity.html"])
+
+    for text in (
+        "30 of 100 customers are known by more than a browser (30.0%)",
+        "10.0% of all customers",
+        "110 of 190",
+    ):
+        assert text in page
+    assert "Most of what is used comes from “crm record”: 66 of 66 pairs" in page
+    assert "Pairs not used 4 of 70 pairs" in page
 
 
 def test_columns_that_drift_are_on_the_page_of_data_quality():
