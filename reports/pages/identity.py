@@ -69,7 +69,6 @@ def totals(view: View) -> Tiles:
     unused = sum(summed(evidence, outcome) for outcome in EVIDENCE[1:])
     return Tiles(
         (
-            Tile("Customers", count(every)),
             Tile("On several browsers or devices", count(several), "", f"{share(several, every)} of all customers"),
             Tile("Shared browsers", count(summed(identifiers, "shared")), "", "used by several people, join nobody"),
             Tile("Pairs not used", count(unused), "", f"of {plural(summed(evidence, 'pairs'), 'pair')} of identifiers seen together"),

@@ -7,6 +7,7 @@ import polars as pl
 
 from reports.findings import limit, metric_words, next_stage
 from reports.page import Cell, Figure, Grid, GridRow, Item, Mark, Page, Query, Section
+from reports.pages.touchpoints import stage_place, where
 from reports.rates import Rate
 from reports.tables import cells, numbers, rate_cells, rate_columns, table, texts
 from reports.view import View
@@ -302,21 +303,10 @@ def gap_items(stage: Stage, unseen: list[tuple[str, str]]) -> tuple[Item, ...]:
 # ---------------------------------------------------------------- the tables below
 
 
-def in_order(view: View) -> pl.Expr:
-    """The place of a row's stage in the journey, from 0."""
-    order = {stage: place for place, stage in enumerate(view.journey.stage_names)}
-    return pl.col("stage").replace_strict(order, default=len(order), return_dtype=pl.Int64)
-
-
-def where(row: dict[str, str | None]) -> str:
-    """The stage and phase of a contact."""
-    return " · ".join(name(part, limit=40) for part in (row["stage"], row["phase"]) if part)
-
-
 def contact_figure(view: View, contacts: pl.DataFrame) -> Figure:
     """Every contact with who had it and who went on."""
     rows = contacts.sort(
-        in_order(view), "stage", "customers", "touchpoint", "phase", descending=[False, False, True, False, False]
+        stage_place(view), "stage", "customers", "touchpoint", "phase", descending=[False, False, True, False, False]
     )
     rates = Rate.each(rows["went_on"].fill_null(0).to_list(), rows["customers"].to_list())
     lines = [
@@ -392,7 +382,7 @@ def pain_figure(view: View, contacts: pl.DataFrame) -> Figure:
 def action_figure(view: View) -> Figure:
     """What customers do in each stage."""
     rows = view.table("reports.map_actions").sort(
-        in_order(view), "stage", "customers", "event", descending=[False, False, True, False]
+        stage_place(view), "stage", "customers", "event", descending=[False, False, True, False]
     )
     lines = [
         cells(Cell(name(row["event"]), name(row["stage"], limit=40)), count(row["customers"]), count(row["events"]))
@@ -417,7 +407,7 @@ def action_figure(view: View) -> Figure:
 
 def survey_figure(view: View) -> Figure:
     """Scores of each survey by stage."""
-    rows = view.table("reports.map_surveys").sort(in_order(view), "stage", "survey")
+    rows = view.table("reports.map_surveys").sort(stage_place(view), "stage", "survey")
     lines = [
         cells(
             Cell(name(row["survey"]), name(row["stage"], limit=40)),

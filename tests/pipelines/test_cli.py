@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -374,6 +375,18 @@ def test_drawing_the_report_again_gives_the_same_bytes(own_shop: Workspace) -> N
 
     assert told.status == 0, told.err
     assert bytes_below(own_shop.reports) == before
+
+
+def test_the_numbers_beside_a_page_are_those_of_the_warehouse(own_shop: Workspace) -> None:
+    tables = own_shop.reports / "latest" / "tables"
+
+    kept = pl.read_parquet(tables / "funnel-checkout-steps.parquet")
+
+    _, expected = answers.sql(
+        own_shop, "SELECT step_name, reached FROM mart.funnel_steps WHERE funnel = 'checkout' ORDER BY step_number"
+    )
+    assert kept.select("step_name", "reached").rows() == expected
+    assert pl.read_csv(tables / "funnel-checkout-steps.csv").select("step_name", "reached").rows() == expected
 
 
 def test_the_report_as_one_file_leaves_the_site_alone(own_shop: Workspace, tmp_path: Path) -> None:
