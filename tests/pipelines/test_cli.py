@@ -470,7 +470,7 @@ def test_a_night_that_breaks_leaves_what_was_published(own_shop: Workspace, monk
 
     before = published(own_shop)
     land(own_shop, "web/later.ndjson", web_lines(range(30, 33)))
-    monkeypatch.setattr("pipelines.assets.reports.build_site", broken)
+    monkeypatch.setattr("pipelines.assets.reports.site_files", broken)
 
     told = journeys("run", "-w", own_shop.root)
 
