@@ -4,9 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 EVENTS ?= 200000
+CHROMIUM ?= chromium
+AXE_VERSION := 4.14.1
+AXE := .browser/node_modules/axe-core/axe.min.js
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: demo test test-heavy ui lint types docs bench bench-ingest bench-identity clean
+.PHONY: demo test test-heavy test-browser ui lint types docs bench bench-ingest bench-identity clean
 
 demo: $(VENV)/.ready
 	@$(BIN)/journeys demo --events $(EVENTS)
@@ -17,6 +20,13 @@ test: $(VENV)/.ready
 # What takes minutes: the largest published data set, and the law of any order over whole nights.
 test-heavy: $(VENV)/.ready
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m heavy
+
+# The report in Chromium: whether it opens, draws, reads well and can be used by everybody.
+test-browser: $(VENV)/.ready-browser $(AXE)
+	@command -v $(CHROMIUM) >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core >/dev/null; } || \
+		{ echo "chromium is missing: install it (Debian: apt-get install chromium), or name another with CHROMIUM=PATH"; exit 1; }
+	@CHROMIUM=$$(command -v $(CHROMIUM)) $(BIN)/python -m pytest -m browser tests/browser
 
 ui: $(VENV)/.ready
 	@JOURNEYS_WORKSPACE=$${JOURNEYS_WORKSPACE:-$(CURDIR)/data/demo} $(BIN)/dagster dev
@@ -52,5 +62,19 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	fi
 	@touch $@
 
+$(VENV)/.ready-browser: $(VENV)/.ready
+	@if command -v uv >/dev/null 2>&1; then \
+		uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[browser]'; \
+	else \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[browser]'; \
+	fi
+	@touch $@
+
+# The rules of accessibility, for the tests alone.
+$(AXE):
+	@command -v npm >/dev/null 2>&1 || { echo "npm is missing: it brings axe-core (Debian: apt-get install npm)"; exit 1; }
+	@npm install --prefix .browser --no-save --no-audit --no-fund --ignore-scripts --loglevel=error axe-core@$(AXE_VERSION) >/dev/null
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .browser .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -162,18 +162,30 @@ def run(workspace: WorkspaceOption = None) -> None:
 
 @app.command()
 @reported
-def report(workspace: WorkspaceOption = None) -> None:
-    """Draw the report site again from the published warehouse."""
+def report(
+    standalone: Annotated[
+        Path | None, typer.Option(help="Write the report as this one HTML file instead, to send or to keep.")
+    ] = None,
+    page: Annotated[str | None, typer.Option(help="With --standalone: only this page, such as stages.")] = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Draw the report site again from the published warehouse; or write it as one file."""
+    if page and standalone is None:
+        raise ConfigurationError("--page goes with --standalone FILE.html")
     place = workspace_at(workspace)
     place.configuration  # noqa: B018  (a wrong configuration is told first)
     if not place.published.exists():
         raise DataError(
             f"{place.published} does not exist yet, so there is nothing to draw; make it with: journeys run"
         )
-    from pipelines.report_inputs import redraw
+    from pipelines import report_inputs
 
-    redraw(place)
-    print_where(place)
+    if standalone is None:
+        report_inputs.redraw(place)
+        print_where(place)
+    else:
+        write_file(standalone, report_inputs.standalone(place, page))
+        out.print(f"Report     {standalone}", markup=False)
 
 
 @app.command()
@@ -395,6 +407,14 @@ def run_night(place: Workspace) -> None:
         err.print(f"error: {problem}", markup=False)
     if problems:
         raise typer.Exit(1)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that a user named; raises ConfigurationError when that cannot be."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def print_where(place: Workspace) -> None:

@@ -1,11 +1,17 @@
 """Publishing: the warehouse and the report site that people open, swapped in whole or not at all."""
 
 import os
+import re
 import shutil
+from datetime import date
+from html import unescape
 from pathlib import Path
 
 from pipelines.warehouse import SCHEMAS, Connection, Warehouse, create, create_macros_and_views, literal, quoted, scalar
+from reports.archive import NEWEST, KeptReport, build_archive
 from transforms.contracts import TABLES
+
+EMPTY = "empty"
 
 WITHHELD = {
     "raw.quarantine": ("raw_text",),
@@ -65,13 +71,13 @@ def stage_site(pages: dict[str, bytes], folder: Path) -> None:
         flush(target)
 
 
-def publish_site(staged: Path, reports: Path, day: str) -> Path:
-    """Put the staged site in place of the day's folder and of `latest`, each swapped in by rename.
+def publish_site(staged: Path, reports: Path, day: str, *, site_name: str) -> Path:
+    """Put the staged site in place of the day's folder and of `latest`, each swapped in by rename, and list it in the archive.
 
     Returns the path of the overview page in `latest`.
     """
     reports.mkdir(parents=True, exist_ok=True)
-    for name in (day, "latest"):
+    for name in (day, NEWEST):
         draft, old = reports / f".{name}.draft", reports / f".{name}.old"
         for leftover in (draft, old):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -80,8 +86,44 @@ def publish_site(staged: Path, reports: Path, day: str) -> Path:
             os.replace(reports / name, old)
         os.replace(draft, reports / name)
         shutil.rmtree(old, ignore_errors=True)
+    draft = reports / ".index.draft"
+    draft.write_bytes(build_archive(kept_reports(reports), site_name=site_name))
+    flush(draft)
+    os.replace(draft, reports / "index.html")
     flush(reports)
-    return reports / "latest" / "index.html"
+    return reports / NEWEST / "index.html"
+
+
+def kept_reports(reports: Path) -> list[KeptReport]:
+    """The reports in a folder of them, each in its folder of a day."""
+    first_pages = sorted(page for page in reports.glob("*/index.html") if is_kept(page.parent.name))
+    return [kept_report(page) for page in first_pages]
+
+
+def is_kept(folder: str) -> bool:
+    """True for the folder of a day's report, or of one before any event; drafts and `latest` are none."""
+    return folder == EMPTY or day_of(folder) is not None
+
+
+def day_of(folder: str) -> date | None:
+    """The day that a folder is named for; None for another name."""
+    try:
+        return date.fromisoformat(folder) if len(folder) == 10 else None
+    except ValueError:
+        return None
+
+
+def kept_report(first_page: Path) -> KeptReport:
+    """A report by what its first page says."""
+    text = first_page.read_text(encoding="utf-8")
+
+    def said(pattern: str) -> str:
+        found = re.search(pattern, text, re.DOTALL)
+        return unescape(found[1]).strip() if found else "–"
+
+    folder = first_page.parent.name
+    heading, version = said("<h1>(.*?)</h1>"), said("Data version: <code>(.*?)</code>")
+    return KeptReport(folder, day_of(folder), heading, version)
 
 
 def flush(path: Path) -> None:

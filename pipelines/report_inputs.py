@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from pipelines.errors import ConfigurationError
 from pipelines.night import Night
-from pipelines.publish import publish_site, stage_site
+from pipelines.publish import EMPTY, publish_site, stage_site
 from pipelines.settings import Workspace
 from pipelines.warehouse import PublishedWarehouse, Warehouse, sql_files, sql_text
-from reports.site import SiteFacts, build_site
+from reports.page import Query
+from reports.site import SiteFacts, UnknownPage, build_site, build_standalone
 from transforms.contracts import OPS_REPORT_MANIFEST, OPS_RUNS
 
 STORED = (
@@ -32,7 +34,28 @@ STORED = (
 WAITING_SHOWN = 3
 VIEWS = tuple(f"mart.{path.stem}" for path in sql_files("mart"))
 QUERIED = {"mart.attribution": "ops/attribution_totals.sql", "mart.funnel_entrants": "ops/first_attempts.sql"}
-REPORT_TABLES = (*STORED, *QUERIED, *VIEWS)
+COUNTED = (
+    "map_contacts",
+    "map_actions",
+    "map_surveys",
+    "change_newcomers",
+    "identity_customers",
+    "identity_map",
+    "identity_evidence",
+    "quarantine_reasons",
+)
+"""Files of sql/reports whose answers the site is drawn from, named `reports.<file>`."""
+READ_BY_COUNTED = (
+    "core.events",
+    "core.sessions",
+    "core.stage_entries",
+    "core.customers",
+    "core.identity_map",
+    "core.identity_edges",
+    "raw.quarantine",
+    "ops.settings",
+)
+REPORT_TABLES = (*STORED, *QUERIED, *VIEWS, *READ_BY_COUNTED)
 
 
 @dataclass(frozen=True)
@@ -52,14 +75,43 @@ def redraw(place: Workspace) -> Path:
     """
     night = LastNight(place)
     with night.warehouse.opened():
-        stage_site(build_site(report_tables(night), journey=night.journey, facts=site_facts(night)), place.staged_site)
-        return publish_site(place.staged_site, place.reports, report_day(night))
+        stage_site(site_files(night), place.staged_site)
+        return publish_site(place.staged_site, place.reports, report_day(night), site_name=night.journey.name)
+
+
+def site_files(night: Night) -> dict[str, bytes]:
+    """The files of the report site, as the night's warehouse has them."""
+    return build_site(
+        report_tables(night), journey=night.journey, facts=site_facts(night), answer=lambda query: answer(night, query)
+    )
+
+
+def answer(night: Night, query: Query) -> pl.DataFrame:
+    """The rows of the SQL that stands under a figure."""
+    with night.warehouse.opened() as connection:
+        for variable, value in query.variables:
+            connection.execute(f"SET VARIABLE {variable} = $value", {"value": value})
+        return night.warehouse.query(sql_text(f"reports/{query.file}.sql"))
+
+
+def standalone(place: Workspace, page: str | None) -> bytes:
+    """The report of the published warehouse, or one page of it, as one file.
+
+    Raises DataError when nothing was published yet, ConfigurationError for a page that there is not.
+    """
+    night = LastNight(place)
+    with night.warehouse.opened():
+        try:
+            return build_standalone(report_tables(night), journey=night.journey, facts=site_facts(night), page=page)
+        except UnknownPage as error:
+            raise ConfigurationError(str(error)) from error
 
 
 def report_tables(night: Night) -> dict[str, pl.DataFrame]:
     """The frames that the site is drawn from, by the name of their table; of the tables in `QUERIED` what the site reads."""
     tables = {name: night.warehouse.read(name) for name in (*STORED, *VIEWS)}
-    return tables | {name: night.warehouse.query(sql_text(file)) for name, file in QUERIED.items()}
+    tables |= {name: night.warehouse.query(sql_text(file)) for name, file in QUERIED.items()}
+    return tables | {f"reports.{name}": night.warehouse.query(sql_text(f"reports/{name}.sql")) for name in COUNTED}
 
 
 def site_facts(night: Night) -> SiteFacts:
@@ -82,7 +134,7 @@ def site_facts(night: Night) -> SiteFacts:
 def report_day(night: Night) -> str:
     """The day that a report is about: that of the horizon in the report time zone; 'empty' when nothing happened."""
     day = report_date(night)
-    return day.isoformat() if day else "empty"
+    return day.isoformat() if day else EMPTY
 
 
 def report_date(night: Night) -> date | None:
@@ -144,7 +196,7 @@ def manifest(pages: dict[str, bytes]) -> pl.DataFrame:
 
 def title(page: bytes) -> str | None:
     """The title of an HTML page; None for other files."""
-    found = re.search(rb"<title>(.*?)</title>", page[:10_000], re.DOTALL)
+    found = re.search(rb"<!doctype html>.*?<title>(.*?)</title>", page[:10_000], re.DOTALL)
     return unescape(found[1].decode()).strip() if found else None
 
 

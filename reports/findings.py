@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
+from reports.effects import adjusted, funnel_effects, stage_effects
 from reports.frames import single, widest
 from reports.funnel_counts import FunnelCounts
 from reports.page import Finding
@@ -22,7 +23,15 @@ def findings(view: View) -> tuple[Finding, ...]:
     """The most important findings: the weightiest of each kind first, then by how many customers each concerns."""
     kinds = [
         sorted(kind(view), key=lambda found: (-found.weight, found.headline))
-        for kind in (moved_funnels, moved_channels, drop_offs, different_groups, weakest_stages, missed_targets)
+        for kind in (
+            moved_funnels,
+            changed_rates,
+            moved_channels,
+            drop_offs,
+            different_groups,
+            weakest_stages,
+            missed_targets,
+        )
     ]
     tops = [kind[0] for kind in kinds if kind]
     others = sorted((found for kind in kinds for found in kind[1:]), key=lambda found: (-found.weight, found.headline))
@@ -72,6 +81,24 @@ def rate_in(attempts: pl.DataFrame, period: Period) -> Rate:
     """The share of a period's attempts that converted."""
     inside = attempts.filter(period.holds(pl.col("entry_day")))
     return Rate.of(int(single(inside, pl.col("is_event").sum())), inside.height)
+
+
+def changed_rates(view: View) -> Iterator[Finding]:
+    """Rates that differ by more than chance before and after a change of journey.yaml."""
+    for effect in (*adjusted(stage_effects(view)), *adjusted(funnel_effects(view))):
+        difference = effect.difference
+        if difference is None or not effect.is_clear:
+            continue
+        way = "rose" if difference.value > 0 else "fell"
+        moved = f"{way} from {percent(effect.before.value)} to {percent(effect.after.value)}"
+        yield Finding(
+            "What changed",
+            f"After {quoted(effect.change.name, limit=40)}, {effect.measured} {moved}",
+            f"The {PERIOD_DAYS} days from {day(effect.change.date)} on against the {PERIOD_DAYS} days before: {difference.evidence}. "
+            "It need not have been the change.",
+            "changes.html",
+            abs(difference.value) * effect.after.whole,
+        )
 
 
 def moved_channels(view: View) -> Iterator[Finding]:

@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import plotly.graph_objects as go
+import polars as pl
 
 Align = Literal["text", "number"]
+Mark = Literal["", "good", "bad", "open"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Query:
 class Figure:
     """A chart under the sentence that it shows, with its numbers as a table and the SQL that gives them.
 
-    `chart` is None where there is nothing to draw; `is_open` shows the table without a click.
+    `chart` is None where there is nothing to draw; `is_open` shows the table without a click. What is offered for download
+    is the answer of the SQL, or `rows` where that lists single customers.
     """
 
     slug: str
@@ -50,6 +53,7 @@ class Figure:
     table: Table
     query: Query
     is_open: bool = False
+    rows: pl.DataFrame | None = None
     kind: Literal["figure"] = "figure"
 
 
@@ -116,7 +120,35 @@ class Notice:
     kind: Literal["notice"] = "notice"
 
 
-Block = Figure | Tiles | Findings | Prose | Terms | Notice | Table
+@dataclass(frozen=True)
+class Item:
+    """One line of a grid's cell: what it says, a smaller line under it, and whether it is good, bad or still open."""
+
+    text: str
+    note: str = ""
+    mark: Mark = ""
+
+
+@dataclass(frozen=True)
+class GridRow:
+    """One row of a grid: what it is about, how it is counted, and the lines of each cell."""
+
+    label: str
+    note: str
+    cells: tuple[tuple[Item, ...], ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A grid of lists: columns with a name and a smaller line, rows with a name, in each cell some lines."""
+
+    label: str
+    columns: tuple[Item, ...]
+    rows: tuple[GridRow, ...]
+    kind: Literal["grid"] = "grid"
+
+
+Block = Figure | Grid | Tiles | Findings | Prose | Terms | Notice | Table
 
 
 @dataclass(frozen=True)

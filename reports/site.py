@@ -1,63 +1,89 @@
 """The site: all pages from the tables, as file names and bytes; the same tables give the same bytes."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import polars as pl
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from reports.page import Figure, Page, Query
-from reports.pages import data_quality, definitions, funnel, overview, stages, touchpoints
-from reports.theme import figure_json
+from reports.downloads import Answer, download_files
+from reports.page import Page
+from reports.pages import (
+    changes,
+    data_quality,
+    definitions,
+    funnel,
+    identity,
+    journey_map,
+    overview,
+    stages,
+    touchpoints,
+)
+from reports.render import Frame, Link, one_file, page_file, site_title
 from reports.view import SiteFacts, View
-from reports.words import day, name, plain
+from reports.words import day, name
 from transforms.journey import Journey
 
-PAGES = (overview, funnel, stages, touchpoints, data_quality, definitions)
+PAGES = (overview, journey_map, funnel, stages, touchpoints, changes, identity, data_quality, definitions)
 """The page modules in the order of the menu: each has `build(view) -> list[Page]`."""
 
-HERE = Path(__file__).parent
-TEMPLATES = FileSystemLoader([HERE / "templates", HERE.parent / "sql" / "reports"])
-LONGEST_VALUE = 200
+ARCHIVE = "../index.html"
 FOOTER = (
     "Every share stands with its counts. Intervals are 95%. Under 20 counted, no percentage is shown.",
     "The words of this report are explained under Definitions; the numbers and the SQL that gives them stand under each figure.",
 )
 
-__all__ = ["PAGES", "SiteFacts", "build_site"]
+__all__ = ["PAGES", "SiteFacts", "UnknownPage", "build_pages", "build_site", "build_standalone"]
 
 
-def build_site(tables: Mapping[str, pl.DataFrame], *, journey: Journey, facts: SiteFacts) -> dict[str, bytes]:
+class UnknownPage(LookupError):
+    """A page was asked for that the site does not have."""
+
+
+def build_site(
+    tables: Mapping[str, pl.DataFrame], *, journey: Journey, facts: SiteFacts, answer: Answer | None = None
+) -> dict[str, bytes]:
     """All files of the report site by name, below its folder.
 
-    In: the tables by warehouse name, any of them empty, none missing (each page module says which it reads).
+    In: the tables by warehouse name, any of them empty, none missing (each page module says which it reads). With `answer`,
+    the numbers of every figure lie beside the pages as CSV and Parquet.
     Raises KeyError naming a table that is missing.
     """
     view = View(tables, journey, facts)
-    pages = [page for module in PAGES for page in module.build(view)]
-    template = environment().get_template("page.html.j2")
-    files = {page.file: rendered(template, page, pages, view) for page in pages}
-    assets = {"assets/plotly.min.js": get_plotlyjs().encode(), "assets/site.js": source("site.js").encode()}
-    return files | assets
+    pages = build_pages(view)
+    downloads = download_files(pages, answer) if answer else {}
+    files = {page.file: page_file(page, menu(pages, page), frame(view), downloads=downloads) for page in pages}
+    return files | downloads | {"assets/plotly.min.js": get_plotlyjs().encode()}
 
 
-def rendered(template: Template, page: Page, pages: list[Page], view: View) -> bytes:
-    """One page as bytes."""
-    text = template.render(
-        page=page,
-        menu=pages,
-        site_name=name(view.journey.name, limit=40),
-        css=Markup(source("site.css")),
-        has_charts=any(
-            isinstance(block, Figure) and block.chart is not None
-            for section in page.sections
-            for block in section.blocks
-        ),
-        footer={"words": (*FOOTER, *([view.held_back] if view.held_back else [])), "facts": footer_facts(view)},
-    )
-    return text.encode()
+def build_standalone(
+    tables: Mapping[str, pl.DataFrame], *, journey: Journey, facts: SiteFacts, page: str | None = None
+) -> bytes:
+    """The site, or its page of that name, as one file that needs no other.
+
+    In: as for `build_site`; `page` is a name such as `stages` or `funnel-checkout`.
+    Raises UnknownPage with the names there are for another.
+    """
+    view = View(tables, journey, facts)
+    pages = {built.file.removesuffix(".html"): built for built in build_pages(view)}
+    if page is not None and page not in pages:
+        raise UnknownPage(f"there is no page '{page}'; the pages are: {', '.join(pages)}")
+    return one_file([pages[page]] if page else list(pages.values()), frame(view))
+
+
+def build_pages(view: View) -> list[Page]:
+    """Every page, in the order of the menu."""
+    return [page for module in PAGES for page in module.build(view)]
+
+
+def menu(pages: list[Page], here: Page) -> list[Link]:
+    """The pages of the site, and the way to its reports of other days."""
+    return [*(Link(page.label, page.file, page.file == here.file) for page in pages), Link("Archive", ARCHIVE)]
+
+
+def frame(view: View) -> Frame:
+    """What stands around every page."""
+    words = (*FOOTER, *([view.held_back] if view.held_back else []))
+    return Frame(site_title(view.journey.name), words, footer_facts(view))
 
 
 def footer_facts(view: View) -> tuple[tuple[str, str], ...]:
@@ -71,29 +97,3 @@ def footer_facts(view: View) -> tuple[tuple[str, str], ...]:
         ("Configuration version", name(facts.configuration_version)),
         ("Product version", name(facts.product_version)),
     )
-
-
-def environment() -> Environment:
-    """The templates, with everything from the data escaped."""
-    made = Environment(
-        loader=TEMPLATES, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    made.filters["figure_json"] = lambda figure: Markup(figure_json(figure))
-    made.filters["sql"] = sql
-    return made
-
-
-def source(file: str) -> str:
-    """A file of the templates as it stands."""
-    return TEMPLATES.get_source(Environment(), file)[0]
-
-
-def sql(query: Query) -> str:
-    """The SQL of a figure, ready to paste: its variables, then its file."""
-    variables = [f"SET VARIABLE {variable} = '{quotable(value)}';" for variable, value in query.variables]
-    return "\n".join([*variables, source(f"{query.file}.sql").strip()])
-
-
-def quotable(value: str) -> str:
-    """A value between the quotes of a SQL text; one too long to read is shortened."""
-    return plain(value, limit=LONGEST_VALUE).replace("'", "''")

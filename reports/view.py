@@ -10,7 +10,7 @@ import polars as pl
 
 from reports.funnel_counts import FunnelCounts, count_funnel
 from reports.words import quoted, slug
-from transforms.journey import Journey
+from transforms.journey import Change, Journey
 
 PERIOD_DAYS = 28
 
@@ -95,6 +95,16 @@ class View:
         """The newest whole days, which the overview is about."""
         return Period.up_to(self.last_whole_day) if self.last_whole_day else None
 
+    @property
+    def changes(self) -> list[tuple[str, Change]]:
+        """The changes of journey.yaml in order of time, each with the letter that marks it on the trends."""
+        ordered = sorted(self.journey.changes, key=lambda change: (change.date, change.name))
+        return [(letters(number), change) for number, change in enumerate(ordered)]
+
+    def changes_between(self, days: Sequence[date]) -> list[tuple[str, Change]]:
+        """The changes on or between the first and the last of these days."""
+        return [(letter, change) for letter, change in self.changes if days and days[0] <= change.date <= days[-1]]
+
     @cached_property
     def funnels(self) -> tuple[FunnelCounts, ...]:
         """The counts of each funnel, in the order of journey.yaml."""
@@ -117,6 +127,12 @@ class View:
         found = set(self.table("core.funnel_definitions")["funnel"].to_list())
         known = [funnel.name for funnel in self.journey.funnels if funnel.name in found]
         return known + sorted(found - set(known))
+
+
+def letters(number: int) -> str:
+    """A, B, …, Z, AA, AB, … for 0, 1, …"""
+    rest, place = divmod(number, 26)
+    return (letters(rest - 1) if rest else "") + chr(ord("A") + place)
 
 
 FUNNEL_TABLES = (

@@ -5,9 +5,8 @@ import dagster as dg
 from pipelines.catalog import WRITER_POOL, asset_key
 from pipelines.night import Night
 from pipelines.publish import publish_site, publish_warehouse, stage_site
-from pipelines.report_inputs import REPORT_TABLES, manifest, report_day, report_tables, run_record, site_facts
+from pipelines.report_inputs import REPORT_TABLES, manifest, report_day, run_record, site_files
 from pipelines.warehouse import insert
-from reports.site import build_site
 from transforms.contracts import OPS_RUNS
 
 
@@ -21,10 +20,10 @@ from transforms.contracts import OPS_RUNS
 )
 def site(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
     """Draw the pages, and keep them until they are published."""
-    pages = build_site(report_tables(night), journey=night.journey, facts=site_facts(night))
+    pages = site_files(night)
     stage_site(pages, night.workspace.staged_site)
     night.store("ops.report_manifest", manifest(pages))
-    return dg.MaterializeResult(metadata={"pages": len(pages), "bytes": sum(map(len, pages.values()))})
+    return dg.MaterializeResult(metadata={"files": len(pages), "bytes": sum(map(len, pages.values()))})
 
 
 @dg.asset(
@@ -40,5 +39,7 @@ def published(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
     with night.warehouse.writing() as connection:
         insert(connection, OPS_RUNS, run_record(night))
     publish_warehouse(night.warehouse, night.workspace.published)
-    overview = publish_site(night.workspace.staged_site, night.workspace.reports, report_day(night))
+    overview = publish_site(
+        night.workspace.staged_site, night.workspace.reports, report_day(night), site_name=night.journey.name
+    )
     return dg.MaterializeResult(metadata={"overview": str(overview), "warehouse": str(night.workspace.published)})

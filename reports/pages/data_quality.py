@@ -1,14 +1,27 @@
 """Data quality: where every row went, what could not be read, who was left out, and what has no place in the journey."""
 
+from datetime import datetime
+
 import polars as pl
 
 from reports.frames import single
 from reports.page import Block, Cell, Figure, Notice, Page, Query, Section, Terms, Tile, Tiles
 from reports.tables import cells, numbers, table, texts
 from reports.view import View
-from reports.words import count, name, plural, sentence, share
+from reports.words import count, duration, name, plural, quoted, sentence, share
 
 OUTCOMES = ("loaded", "duplicate", "conflict", "superseded", "quarantined", "suppressed", "blank")
+REASON_WORDS = {
+    "encoding": "not readable as text",
+    "too_large": "too long",
+    "parse_error": "broken",
+    "wrong_columns": "other columns than the file says",
+    "missing_time": "no time",
+    "bad_time": "a time that cannot be read",
+    "future_time": "a time in the future",
+    "missing_identity": "nobody it belongs to",
+    "type_conflict": "a value of another type",
+}
 OUTCOME_WORDS = (
     ("Loaded", "The row became an event."),
     ("Duplicate", "The same event had already come in with the same content."),
@@ -24,11 +37,15 @@ OUTCOME_WORDS = (
 
 
 def build(view: View) -> list[Page]:
-    """The books of the data. Reads ops.balances, ops.schema_drift, ops.failed_files, mart.data_quality, mart.unmapped_events."""
+    """The books of the data.
+
+    Reads ops.balances, ops.schema_drift, ops.failed_files, mart.data_quality, mart.unmapped_events, reports.quarantine_reasons.
+    """
     books = view.table("ops.balances")
     parts = (
         Section("In short", (*failures(view), totals(view))),
-        Section("Where every row went", (source_figure(books), file_figure(books))),
+        Section("How new it is", (freshness_figure(view),)),
+        Section("Where every row went", (source_figure(books), reason_figure(view), file_figure(books))),
         Section("What files brought otherwise", (drift_figure(view.table("ops.schema_drift")),)),
         Section(
             "What is counted",
@@ -134,6 +151,75 @@ def source_figure(books: pl.DataFrame) -> Figure:
 def outcome_cells(row: dict[str, int]) -> tuple[str, ...]:
     """The counts of each outcome."""
     return tuple(count(row[outcome]) for outcome in OUTCOMES)
+
+
+def freshness_figure(view: View) -> Figure:
+    """The newest event of each source, beside the newest of all."""
+    sources = view.table("mart.data_quality").sort("source")
+    newest = single(sources, pl.col("last_event_at").max())
+    lines = [
+        cells(
+            name(row["source"]),
+            moment(row["first_event_at"]),
+            moment(row["last_event_at"]),
+            "the newest"
+            if row["last_event_at"] == newest
+            else duration((newest - row["last_event_at"]).total_seconds()),
+        )
+        for row in sources.filter(pl.col("last_event_at").is_not_null()).iter_rows(named=True)
+    ]
+    oldest = (
+        sources.filter(pl.col("last_event_at") < newest).sort("last_event_at", "source") if newest else sources.clear()
+    )
+    behind = oldest.row(0, named=True) if oldest.height else None
+    finding = (
+        f"{quoted(behind['source'])} ends {duration((newest - behind['last_event_at']).total_seconds())} before the newest source"
+        if behind
+        else "No source ends before another"
+        if newest
+        else "No events yet"
+    )
+    return Figure(
+        "freshness",
+        finding,
+        "Times in UTC. A source in which little happens may be complete and yet end early: say so with complete_to.",
+        None,
+        table((*texts("Source", "First event", "Newest event"), *numbers("Behind the newest")), lines),
+        Query("freshness"),
+        is_open=True,
+    )
+
+
+def moment(at: datetime) -> str:
+    """An instant as shown."""
+    return f"{at:%Y-%m-%d %H:%M}"
+
+
+def reason_figure(view: View) -> Figure:
+    """Why rows were set aside."""
+    order = ("set_aside", "source", "reason", "field")
+    rows = view.table("reports.quarantine_reasons").sort(*order, descending=[True, *[False] * 3])
+    lines = [
+        cells(
+            Cell(REASON_WORDS.get(row["reason"], name(row["reason"])), name(row["source"])),
+            name(row["field"]) if row["field"] else "–",
+            count(row["set_aside"]),
+            count(row["files"]),
+        )
+        for row in rows.iter_rows(named=True)
+    ]
+    top = rows.row(0, named=True) if rows.height else None
+    return Figure(
+        "reasons",
+        f"Most rows were set aside because of this: {REASON_WORDS.get(top['reason'], name(top['reason']))} "
+        f"({count(top['set_aside'])} of {plural(int(rows['set_aside'].sum()), 'row')})"
+        if top
+        else "No row had to be set aside for any reason",
+        "The rows are kept as they came; once the reason is mended, journeys replay reads them again.",
+        None,
+        table((*texts("Reason", "Field"), *numbers("Rows", "Files")), lines),
+        Query("quarantine_reasons"),
+    )
 
 
 def file_figure(books: pl.DataFrame) -> Figure:

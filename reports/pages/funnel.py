@@ -31,6 +31,7 @@ from reports.words import (
     quoted,
     sentence,
     share,
+    short_day,
     window,
 )
 from transforms.statistics import FEW
@@ -303,6 +304,7 @@ def time_figure(counts: FunnelCounts) -> Figure:
             note=f"From {plural(counts.so_far.whole, counts.unit)}, {count(counts.so_far.part)} of them completed so far.",
         ),
         funnel_query("funnel_times", counts),
+        rows=counts.arrivals.moments,
     )
 
 
@@ -353,6 +355,7 @@ def leg_figures(counts: FunnelCounts) -> list[Figure]:
             ),
             funnel_query("funnel_times", counts),
             is_open=True,
+            rows=counts.legs,
         )
     ]
 
@@ -470,19 +473,16 @@ def daily_figure(counts: FunnelCounts, view: View) -> Figure:
         highest = max(rate for rate in rates if rate is not None)
         panels.append(Panel(f"Completed, days with {FEW} or more", "line", rates, rate_hover, share_ticks(highest)))
     cut = f" The newest {DAYS_DRAWN} days." if every.height > DAYS_DRAWN else ""
-    changes = sorted(view.journey.changes, key=lambda item: (item.date, item.name))
-    events = [
-        (chr(ord("A") + number % 26), item.date)
-        for number, item in enumerate(changes)
-        if days and days[0] <= item.date <= days[-1]
-    ]
-    legend = "".join(f" {letter}: {name(changes[ord(letter) - ord('A')].name)}." for letter, _ in events)
+    shown = view.changes_between(days)
+    legend = "".join(f" {letter}: {short_day(change.date)}, {name(change.name)}." for letter, change in shown)
     return Figure(
         "days",
         daily_sentence(counts, rows),
         f"By the day of entry. Hollow: the window is not over, so the share can still grow. Each day counts the best attempt of that day, so a "
         f"{counts.unit} may appear on several days and days do not add up.{cut}{legend}",
-        trend(days, panels, complete=mature, events=events) if days else None,
+        trend(days, panels, complete=mature, events=[(letter, change.date) for letter, change in shown])
+        if days
+        else None,
         table(
             (*texts("Day of entry"), *rate_columns("Completed", "Entered")),
             [

@@ -9,7 +9,7 @@ from reports.charts.rate_bars import rate_bars
 from reports.charts.trend import Panel, trend
 from reports.findings import channel_changes, covers, findings, largest_loss, limit, metric_words
 from reports.frames import single, widest
-from reports.page import Block, Cell, Figure, Findings, Notice, Page, Prose, Query, Section, Table, Tile, Tiles
+from reports.page import Block, Cell, Figure, Findings, Notice, Page, Prose, Query, Section, Tile, Tiles
 from reports.rates import Rate, with_interval
 from reports.tables import cells, numbers, rate_cells, rate_columns, table, texts
 from reports.view import PERIOD_DAYS, Period, View
@@ -52,7 +52,7 @@ def build(view: View) -> list[Page]:
         Section("Channels", (channel_figure(view), *credit_figures(view))),
     ]
     if view.funnels:
-        parts.append(Section("Funnels", (funnel_table(view),)))
+        parts.append(Section("Funnels", (funnel_figure(view),)))
     if not view.table("mart.kpis").is_empty():
         parts.append(Section("Targets", (target_figure(view),)))
     return [Page("index.html", "Overview", eyebrow(view), heading(view), lead(view), tuple(parts))]
@@ -275,11 +275,7 @@ def trend_figure(view: View) -> Figure:
         )
     unit = "week" if by_week else "day"
     days = rows["day"].to_list()
-    changes = [
-        (chr(ord("A") + number % 26), item)
-        for number, item in enumerate(sorted(view.journey.changes, key=lambda item: (item.date, item.name)))
-    ]
-    shown = [(letter, item) for letter, item in changes if days and days[0] <= item.date <= days[-1]]
+    shown = view.changes_between(days)
     when = [f"week of {day(one)}" if by_week else day(one) for one in days]
     state = ["" if whole else " (not complete)" for whole in rows["is_whole"]]
     panels = [
@@ -457,7 +453,7 @@ def credit_sentence(rows: pl.DataFrame, models: list[str]) -> str:
 # ---------------------------------------------------------------- plain tables
 
 
-def funnel_table(view: View) -> Table:
+def funnel_figure(view: View) -> Figure:
     """All funnels, with a link to the page of each."""
     lines = []
     for counts in view.funnels:
@@ -470,7 +466,19 @@ def funnel_table(view: View) -> Table:
                 Cell(where, f"{loss.rate.counts}{loss.others}" if loss else ""),
             )
         )
-    return table((*texts("Funnel"), *rate_columns("Completed", "Entered"), *texts("Where most stop")), lines)
+    enough = [counts for counts in view.funnels if counts.completed.says_enough]
+    fewest = min(enough, key=lambda counts: counts.completed.value or 0, default=None)
+    return Figure(
+        "funnels",
+        f"Fewest complete {quoted(fewest.name)}: {fewest.completed.counts} ({fewest.completed.text})"
+        if fewest
+        else "Too few have entered a funnel to compare them",
+        "Those who entered each funnel and those who completed it, over all time. Each has a page of its own.",
+        None,
+        table((*texts("Funnel"), *rate_columns("Completed", "Entered"), *texts("Where most stop")), lines),
+        Query("funnels"),
+        is_open=True,
+    )
 
 
 def target_figure(view: View) -> Figure:

@@ -1,4 +1,6 @@
 // Draws the figures of a page: each has its Plotly figure as JSON beside it, with colours named as the style sheet names them.
+// It stands in the page, known to the content-security policy by its hash, and brings Plotly itself: from a folder of files,
+// nothing else would let this one script in and keep every other out.
 (() => {
   "use strict";
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -19,11 +21,19 @@
     Plotly.react(place, data, layout, options);
   };
 
-  const drawAll = () => document.querySelectorAll("[data-figure]").forEach(draw);
-
-  if (typeof Plotly !== "undefined") {
+  const figures = document.querySelectorAll("[data-figure]");
+  const drawAll = () => figures.forEach(draw);
+  const start = () => {
     drawAll();
     dark.addEventListener("change", drawAll);
+  };
+
+  if (typeof Plotly !== "undefined") start();
+  else if (figures.length) {
+    const plotly = document.createElement("script");
+    plotly.src = "assets/plotly.min.js";
+    plotly.onload = start;
+    document.head.append(plotly);
   }
   addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((details) => (details.open = true)));
 })();

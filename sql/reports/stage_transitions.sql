@@ -7,3 +7,4 @@ SELECT
     customers,
     median_seconds
 FROM mart.stage_transitions
+ORDER BY from_stage, to_stage, direction

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -376,6 +377,46 @@ def test_drawing_the_report_again_gives_the_same_bytes(own_shop: Workspace) -> N
     assert bytes_below(own_shop.reports) == before
 
 
+def test_the_numbers_beside_a_page_are_those_of_the_warehouse(own_shop: Workspace) -> None:
+    tables = own_shop.reports / "latest" / "tables"
+
+    kept = pl.read_parquet(tables / "funnel-checkout-steps.parquet")
+
+    _, expected = answers.sql(
+        own_shop, "SELECT step_name, reached FROM mart.funnel_steps WHERE funnel = 'checkout' ORDER BY step_number"
+    )
+    assert kept.select("step_name", "reached").rows() == expected
+    assert pl.read_csv(tables / "funnel-checkout-steps.csv").select("step_name", "reached").rows() == expected
+
+
+def test_the_report_as_one_file_leaves_the_site_alone(own_shop: Workspace, tmp_path: Path) -> None:
+    before = bytes_below(own_shop.reports)
+
+    told = journeys("report", "--standalone", tmp_path / "report.html", "-w", own_shop.root)
+
+    assert told.status == 0, told.err
+    assert (tmp_path / "report.html").read_bytes().startswith(b"<!doctype html>")
+    assert bytes_below(own_shop.reports) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (
+            ["--standalone", "report.html", "--page", "stage"],
+            "there is no page 'stage'; the pages are: index, journey-map",
+        ),
+        (["--standalone", "no/such/report.html"], "cannot be written"),
+        (["--page", "stages"], "--page goes with --standalone"),
+    ],
+)
+def test_one_file_that_cannot_be_is_refused(own_shop: Workspace, options: list[str], problem: str) -> None:
+    told = journeys("report", *options, "-w", own_shop.root)
+
+    assert told.status == 2
+    assert problem in told.err
+
+
 def test_a_mended_mapping_takes_rows_out_of_quarantine_with_the_next_night(own_shop: Workspace) -> None:
     mended = CONFIGURATION.replace("value: total", "value: {first: [total]}").replace(
         '"web/**/*.ndjson*"}', '"web/**/*.ndjson*", fields: {anonymous_id: {first: [anonymousId, messageId]}}}'
@@ -429,7 +470,7 @@ def test_a_night_that_breaks_leaves_what_was_published(own_shop: Workspace, monk
 
     before = published(own_shop)
     land(own_shop, "web/later.ndjson", web_lines(range(30, 33)))
-    monkeypatch.setattr("pipelines.assets.reports.build_site", broken)
+    monkeypatch.setattr("pipelines.assets.reports.site_files", broken)
 
     told = journeys("run", "-w", own_shop.root)
 

@@ -1,6 +1,7 @@
 """The warehouse: tables of the contracts, whole transactions, and a published copy that nobody can write."""
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -143,15 +144,39 @@ def test_no_published_warehouse_yet_says_how_to_make_one(tmp_path: Path) -> None
 
 def test_a_site_is_swapped_in_whole(tmp_path: Path) -> None:
     stage_site({"index.html": b"old", "gone.html": b"x"}, tmp_path / "staged")
-    publish_site(tmp_path / "staged", tmp_path / "reports", "2026-01-01")
+    publish_site(tmp_path / "staged", tmp_path / "reports", "2026-01-01", site_name="Shop")
     stage_site({"index.html": b"new", "assets/site.css": b"c"}, tmp_path / "staged")
 
-    index = publish_site(tmp_path / "staged", tmp_path / "reports", "2026-01-02")
+    index = publish_site(tmp_path / "staged", tmp_path / "reports", "2026-01-02", site_name="Shop")
 
     assert index.read_bytes() == b"new"
-    assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == ["2026-01-01", "2026-01-02", "latest"]
+    assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == [
+        "2026-01-01",
+        "2026-01-02",
+        "index.html",
+        "latest",
+    ]
     assert sorted(path.name for path in index.parent.iterdir()) == ["assets", "index.html"]
     assert (tmp_path / "reports" / "2026-01-01" / "gone.html").exists()
+
+
+def test_the_archive_leads_to_every_kept_report_newest_first(tmp_path: Path) -> None:
+    told = "<h1>Orders &amp; <b>more</b></h1><p>Data version: <code>d7</code></p>"
+    for day in ("2026-01-02", "2025-12-31", "2026-01-01"):
+        stage_site({"index.html": told.encode()}, tmp_path / "staged")
+        publish_site(tmp_path / "staged", tmp_path / "reports", day, site_name="Shop")
+    (tmp_path / "reports" / "notes").mkdir()
+    (tmp_path / "reports" / "notes" / "index.html").write_text("x")
+
+    archive = (tmp_path / "reports" / "index.html").read_text()
+
+    links = re.findall('<th scope="row"><a href="([^"]+)">([^<]+)</a>', archive)
+    assert links == [
+        ("2026-01-02/index.html", "2 January 2026"),
+        ("2026-01-01/index.html", "1 January 2026"),
+        ("2025-12-31/index.html", "31 December 2025"),
+    ]
+    assert archive.count("Orders &amp; &lt;b&gt;more&lt;/b&gt;") == 3 and archive.count("<td>d7</td>") == 3
 
 
 def test_tables_that_another_version_made_otherwise_are_made_anew_and_the_others_stay(tmp_path):

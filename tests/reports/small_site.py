@@ -41,7 +41,17 @@ VIEWS = {
     ),
     "mart.touchpoints": {"stage": pl.String, "phase": pl.String, "touchpoint": pl.String}
     | dict.fromkeys(("events", "customers", "sessions", "exits", "converted_sessions"), COUNT),
+    "reports.identity_customers": dict.fromkeys(
+        ("visitors", "customers", "identified", "multi_strong", "identifiers", "most_identifiers"), COUNT
+    ),
+    "reports.identity_map": {"namespace": pl.String}
+    | dict.fromkeys(("identifiers", "joined", "alone", "shared", "capped", "customers"), COUNT),
+    "reports.identity_evidence": {"kind": pl.String}
+    | dict.fromkeys(("strength", "pairs", "events", "applied", "conflict", "capped", "retracted"), COUNT),
+    "reports.quarantine_reasons": dict.fromkeys(("source", "reason", "field"), pl.String)
+    | dict.fromkeys(("set_aside", "files"), COUNT),
     "mart.data_quality": {"source": pl.String}
+    | dict.fromkeys(("first_event_at", "last_event_at"), pl.Datetime("us", "UTC"))
     | dict.fromkeys(("events", "robot_events", "internal_events", "counted_events", "unmapped_events"), COUNT),
     "mart.unmapped_events": {
         "source": pl.String,
@@ -50,6 +60,14 @@ VIEWS = {
         "of_events": COUNT,
         "customers": COUNT,
     },
+    "reports.map_contacts": dict.fromkeys(("stage", "phase", "touchpoint", "channel"), pl.String)
+    | dict.fromkeys(
+        ("events", "customers", "of_customers", "went_on", "sessions", "lost_sessions", "lost_customers"), COUNT
+    ),
+    "reports.map_actions": {"stage": pl.String, "event": pl.String, "events": COUNT, "customers": COUNT},
+    "reports.change_newcomers": {"day": pl.Date, "stage": pl.String, "newcomers": COUNT, "entered": COUNT},
+    "reports.map_surveys": {"stage": pl.String, "survey": pl.String, "mean_score": pl.Float64}
+    | dict.fromkeys(("answers", "nine_or_more", "six_or_less", "four_or_more"), COUNT),
     "mart.attribution": {"model": pl.String, "channel": pl.String, "currency": pl.String, "conversions_ppm": COUNT},
 }
 STORED = (
@@ -81,7 +99,17 @@ def journey(funnel: str = "checkout", *, changes: tuple[dict[str, str], ...] = (
         {
             "name": "Shop",
             "currency": "EUR",
-            "stages": [{"name": "awareness"}, {"name": "purchase"}],
+            "stages": [
+                {
+                    "name": "awareness",
+                    "owner": "Ben",
+                    "touchpoints": [
+                        {"name": "blog", "when": {"event": "page_view"}},
+                        {"name": "fair", "when": {"event": "fair_visit"}},
+                    ],
+                },
+                {"name": "purchase"},
+            ],
             "funnels": [
                 {
                     "name": funnel,
@@ -308,6 +336,73 @@ def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
                 "converted_sessions": 6,
             },
         ),
+        "reports.identity_customers": rows(
+            "reports.identity_customers",
+            {
+                "visitors": 1,
+                "customers": 90,
+                "identified": 20,
+                "multi_strong": 0,
+                "identifiers": 130,
+                "most_identifiers": 4,
+            },
+            {
+                "visitors": 3,
+                "customers": 10,
+                "identified": 10,
+                "multi_strong": 1,
+                "identifiers": 60,
+                "most_identifiers": 9,
+            },
+        ),
+        "reports.identity_map": rows(
+            "reports.identity_map",
+            {
+                "namespace": "email",
+                "identifiers": 190,
+                "joined": 110,
+                "alone": 78,
+                "shared": 2,
+                "capped": 0,
+                "customers": 100,
+            },
+        ),
+        "reports.identity_evidence": rows(
+            "reports.identity_evidence",
+            {
+                "kind": "crm_record",
+                "pairs": 70,
+                "events": 300,
+                "applied": 66,
+                "conflict": 3,
+                "capped": 1,
+                "retracted": 0,
+            },
+        ),
+        "reports.quarantine_reasons": rows(
+            "reports.quarantine_reasons",
+            {"source": "web", "reason": "bad_time", "field": "when", "set_aside": 3, "files": 1},
+        ),
+        "reports.map_contacts": rows(
+            "reports.map_contacts",
+            {"stage": "awareness", "touchpoint": "blog", "channel": "Email", "events": 310, "customers": 77}
+            | {"of_customers": 90, "went_on": 21, "sessions": 205, "lost_sessions": 140, "lost_customers": 66},
+        ),
+        "reports.map_actions": rows(
+            "reports.map_actions",
+            {"stage": "awareness", "event": "page_view", "events": 310, "customers": 77},
+            {"stage": "purchase", "event": "payment_failed", "events": 9, "customers": 7},
+        ),
+        "reports.change_newcomers": rows(
+            "reports.change_newcomers",
+            {"day": date(2026, 3, 9), "stage": "purchase", "newcomers": 80, "entered": 40},
+            {"day": date(2026, 3, 10), "stage": "purchase", "newcomers": 70, "entered": 36},
+        ),
+        "reports.map_surveys": rows(
+            "reports.map_surveys",
+            {"stage": "purchase", "survey": "nps", "answers": 25, "mean_score": 7.9}
+            | {"nine_or_more": 14, "six_or_less": 4, "four_or_more": 24},
+        ),
         "mart.data_quality": rows(
             "mart.data_quality",
             {
@@ -317,7 +412,18 @@ def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
                 "internal_events": 5,
                 "counted_events": 930,
                 "unmapped_events": 93,
+                "first_event_at": HORIZON - timedelta(days=80),
+                "last_event_at": HORIZON,
             },
+            {
+                "source": "calls",
+                "events": 0,
+                "robot_events": 0,
+                "internal_events": 0,
+                "counted_events": 0,
+                "unmapped_events": 0,
+            }
+            | {"first_event_at": HORIZON - timedelta(days=70), "last_event_at": HORIZON - timedelta(days=2, hours=3)},
         ),
         "mart.unmapped_events": rows(
             "mart.unmapped_events",

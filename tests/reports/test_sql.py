@@ -1,3 +1,5 @@
+import json
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -6,19 +8,24 @@ import polars as pl
 import pytest
 
 from reports.page import Figure
-from reports.pages import data_quality, funnel, overview, stages, touchpoints
-from reports.site import sql
+from reports.pages import changes, data_quality, funnel, identity, journey_map, overview, stages, touchpoints
+from reports.render import sql
 from reports.view import View
 from tests.reports.small_site import facts, full_tables, journey
-from transforms.contracts import MART_ATTRIBUTION
+from transforms.contracts import MART_ATTRIBUTION, TABLES
 
 FILES = Path(__file__).resolve().parents[2] / "sql" / "reports"
 
 
 @cache
 def figures() -> list[Figure]:
-    view = View(full_tables(), journey(), facts())
-    pages = [page for module in (overview, funnel, stages, touchpoints, data_quality) for page in module.build(view)]
+    done = ({"date": "2026-03-10", "name": "new page", "stage": "purchase"},)
+    view = View(full_tables(), journey(changes=done), facts())
+    pages = [
+        page
+        for module in (overview, journey_map, funnel, stages, touchpoints, changes, identity, data_quality)
+        for page in module.build(view)
+    ]
     return [
         block for page in pages for section in page.sections for block in section.blocks if isinstance(block, Figure)
     ]
@@ -32,10 +39,98 @@ def ask(connection: duckdb.DuckDBPyConnection, figure: Figure) -> pl.DataFrame:
     return connection.sql(query).pl()
 
 
+TIMELINE = (
+    # customer, minute, event, stage, touchpoint, channel, session, score
+    ("ann", 0, "page_view", "awareness", "blog", "Email", "a1", None),
+    ("ann", 1, "page_view", "awareness", "blog", "Direct", "a1", None),
+    ("ann", 2, "page_view", None, None, "Direct", "a1", None),
+    ("ann", 90, "order_placed", "purchase", "order", "Direct", "a2", None),
+    ("ann", 95, "survey_answered", "purchase", "survey", None, None, "3"),
+    ("ann", 99, "survey_answered", "purchase", "survey", None, None, "9"),
+    ("bob", 0, "page_view", "awareness", "blog", "Email", "b1", None),
+    ("bob", 1, "page_view", "awareness", "news", "Email", "b1", None),
+    ("cat", 0, "order_placed", "purchase", "order", "Direct", "c1", None),
+    ("cat", 60, "page_view", "awareness", "blog", "Direct", "c2", None),
+)
+CONVERTED = ("a2", "c1")
+CUSTOMERS = [
+    {
+        "customer_id": customer,
+        "visitor_count": visitors,
+        "is_identified": visitors != 1,
+        "is_multi_strong": False,
+        "identifier_count": 3,
+    }
+    for customer, visitors in (("ann", 1), ("bob", 12), ("cat", 30))
+]
+IDENTIFIERS = [
+    {"namespace": "email", "value": value, "customer_id": customer, "status": status}
+    for value, customer, status in (
+        ("a", "ann", "joined"),
+        ("b", "bob", "alone"),
+        ("c", None, "shared"),
+        ("d", "ann", "joined"),
+    )
+]
+EDGES = [
+    {"kind": kind, "strength": strength, "status": status, "evidence_count": 5}
+    for kind, strength, status in (
+        ("form", 5, "applied"),
+        ("login", 3, "applied"),
+        ("login", 3, "conflict"),
+        ("manual", 1, "retracted"),
+    )
+]
+
+
+def timeline() -> dict[str, pl.DataFrame]:
+    """core.events, core.sessions and core.stage_entries of three customers."""
+    places = {"awareness": 1, "purchase": 2}
+    events = [
+        {
+            "customer_id": customer,
+            "event_number": number,
+            "source": "web",
+            "event_id": str(number),
+            "event": event,
+            "occurred_at": datetime(2026, 3, 1, tzinfo=UTC) + timedelta(minutes=minute),
+            "session_id": session,
+            "stage": stage,
+            "touchpoint": touchpoint,
+            "channel": channel,
+            "is_active": True,
+            "is_counted": True,
+            "properties": json.dumps({"survey": "nps", "score": score}) if score else None,
+        }
+        for number, (customer, minute, event, stage, touchpoint, channel, session, score) in enumerate(
+            TIMELINE, start=1
+        )
+    ]
+    entries = [
+        {key: event[key] for key in ("customer_id", "stage")}
+        | {"stage_number": places[event["stage"]], "entered_at": event["occurred_at"]}
+        for event in events
+        if event["stage"]
+    ]
+    sessions = [
+        {"session_id": session, "is_converted": session in CONVERTED}
+        for session in sorted({event["session_id"] for event in events if event["session_id"]})
+    ]
+    told = {
+        "ops.settings": [{"name": "time_zone", "value": "Europe/Berlin"}],
+        "core.events": events,
+        "core.stage_entries": entries,
+        "core.sessions": sessions,
+    }
+    told |= {"core.customers": CUSTOMERS, "core.identity_map": IDENTIFIERS, "core.identity_edges": EDGES}
+    told["raw.quarantine"] = [{"file_id": "f", "source": "web", "row": row, "reason": "bad_time"} for row in (1, 2)]
+    return {name: pl.DataFrame(rows, schema=TABLES[name].schema) for name, rows in told.items()}
+
+
 @pytest.fixture(scope="module")
 def warehouse():
     connection = duckdb.connect()
-    for name, table in (full_tables() | {"mart.attribution": MART_ATTRIBUTION.empty()}).items():
+    for name, table in (full_tables() | timeline() | {"mart.attribution": MART_ATTRIBUTION.empty()}).items():
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {name.split('.')[0]}")
         connection.register("incoming", table.to_arrow())
         connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
@@ -65,3 +160,79 @@ def test_the_sql_under_a_figure_runs_as_printed(warehouse, slug):
 
     assert answer.width > 1
     assert answer.height > 0 or slug == "credit"
+
+
+def answer(warehouse: duckdb.DuckDBPyConnection, file: str) -> dict[tuple, dict]:
+    rows = warehouse.sql((FILES / f"{file}.sql").read_text()).pl().rows(named=True)
+    return {(row["stage"], row.get("touchpoint") or row.get("event") or row.get("survey")): row for row in rows}
+
+
+def test_going_on_is_entering_a_later_stage_after_the_contact(warehouse):
+    contacts = answer(warehouse, "map_contacts")
+
+    blog = contacts["awareness", "blog"]
+    assert (blog["customers"], blog["of_customers"], blog["went_on"]) == (3, 3, 1)
+    assert contacts["awareness", "news"]["went_on"] == 0
+    assert contacts["purchase", "order"]["went_on"] == 0
+
+
+def test_a_contact_loses_the_sessions_that_end_with_it_unconverted(warehouse):
+    contacts = answer(warehouse, "map_contacts")
+
+    assert [contacts["awareness", "blog"][key] for key in ("sessions", "lost_sessions", "lost_customers")] == [3, 2, 2]
+    assert [contacts["awareness", "news"][key] for key in ("sessions", "lost_sessions", "lost_customers")] == [1, 1, 1]
+    assert [contacts["purchase", "order"][key] for key in ("sessions", "lost_sessions", "lost_customers")] == [2, 0, 0]
+    assert contacts["purchase", "survey"]["sessions"] == 0
+
+
+def test_the_main_channel_has_most_events_and_the_first_name_of_equals(warehouse):
+    contacts = answer(warehouse, "map_contacts")
+
+    assert contacts["awareness", "blog"]["channel"] == "Direct"
+    assert contacts["purchase", "survey"]["channel"] is None
+
+
+def test_actions_are_counted_by_customer_and_event(warehouse):
+    actions = answer(warehouse, "map_actions")
+
+    assert {key: (row["customers"], row["events"]) for key, row in actions.items()} == {
+        ("awareness", "page_view"): (3, 5),
+        ("purchase", "order_placed"): (2, 2),
+        ("purchase", "survey_answered"): (1, 2),
+    }
+
+
+def test_of_a_customers_answers_to_a_survey_the_last_one_counts(warehouse):
+    scores = answer(warehouse, "map_surveys")
+
+    assert [scores["purchase", "nps"][key] for key in ("answers", "nine_or_more", "six_or_less")] == [1, 1, 0]
+
+
+def test_a_newcomer_enters_a_stage_within_seven_days_of_being_seen(warehouse):
+    rows = warehouse.sql((FILES / "change_newcomers.sql").read_text()).pl()
+
+    assert rows.rows() == [(date(2026, 3, 1), "awareness", 3, 3), (date(2026, 3, 1), "purchase", 3, 2)]
+
+
+def test_customers_on_very_many_browsers_are_counted_together(warehouse):
+    rows = warehouse.sql((FILES / "identity_customers.sql").read_text()).pl()
+
+    assert rows.select("visitors", "customers", "identified", "identifiers").rows() == [(1, 1, 0, 3), (10, 2, 2, 6)]
+
+
+def test_identifiers_are_counted_by_what_became_of_them(warehouse):
+    rows = warehouse.sql((FILES / "identity_map.sql").read_text()).pl()
+
+    assert rows.rows(named=True) == [
+        {"namespace": "email", "identifiers": 4, "joined": 2, "alone": 1, "shared": 1, "capped": 0, "customers": 2}
+    ]
+
+
+def test_evidence_stands_in_order_of_its_strength(warehouse):
+    rows = warehouse.sql((FILES / "identity_evidence.sql").read_text()).pl()
+
+    assert rows.select("kind", "pairs", "events", "applied", "conflict", "retracted").rows() == [
+        ("manual", 1, 5, 0, 0, 1),
+        ("login", 2, 10, 1, 1, 0),
+        ("form", 1, 5, 1, 0, 0),
+    ]

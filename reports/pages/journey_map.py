@@ -1,0 +1,429 @@
+"""Journey map: the marketer's grid drawn from data: what people meet, do and suffer in each stage, beside what was planned."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import polars as pl
+
+from reports.findings import limit, metric_words, next_stage
+from reports.page import Cell, Figure, Grid, GridRow, Item, Mark, Page, Query, Section
+from reports.pages.touchpoints import stage_place, where
+from reports.rates import Rate
+from reports.tables import cells, numbers, rate_cells, rate_columns, table, texts
+from reports.view import View
+from reports.words import count, duration, listed, name, percent, plural, quoted, sentence, share
+from transforms.journey import Stage
+from transforms.statistics import FEW
+
+CONTACTS_SHOWN, ACTIONS_SHOWN, PAINS_SHOWN = 6, 5, 3
+FAILURES = "_(error|failed|declined|bounced)$"
+COMPLAINTS = ("ticket_opened", "order_returned", "order_refunded", "subscription_cancelled")
+NOTHING = (Item("nothing seen"),)
+MARKS: dict[str | None, Mark] = {"met": "good", "missed": "bad"}
+
+
+def build(view: View) -> list[Page]:
+    """The journey map.
+
+    Reads mart.stage_reach, mart.stage_conversion, mart.stage_transitions, mart.kpis, reports.map_contacts,
+    reports.map_actions, reports.map_surveys.
+    """
+    if not view.journey.stages:
+        return []
+    is_last = pl.col("stage") == view.journey.stage_names[-1]
+    contacts = view.table("reports.map_contacts").with_columns(
+        pain=pain(), went_on=pl.when(~is_last).then(pl.col("went_on").cast(pl.Int64))
+    )
+    parts = [
+        Section("The map", (map_grid(view, contacts),)),
+        Section("Contacts", (contact_figure(view, contacts), pain_figure(view, contacts))),
+        Section("Actions", (action_figure(view),)),
+    ]
+    if not view.table("reports.map_surveys").is_empty():
+        parts.append(Section("What they say", (survey_figure(view),)))
+    return [Page("journey-map.html", "Journey map", "Current state", heading(view, contacts), lead(view), tuple(parts))]
+
+
+def pain() -> pl.Expr:
+    """How much a contact hurts: the share of its sessions that end there without a conversion, times the customers it happens to."""
+    severity = pl.col("lost_sessions").cast(pl.Float64) / pl.col("sessions").cast(pl.Float64)
+    return pl.when(pl.col("sessions") > 0).then(severity * pl.col("lost_customers")).otherwise(0.0)
+
+
+def heading(view: View, contacts: pl.DataFrame) -> str:
+    """How much of the plan is seen."""
+    plan, unseen = planned(view), never_seen(view, contacts)
+    if contacts.is_empty():
+        return "Nothing of the planned journey has been seen yet"
+    if not unseen:
+        return f"All {plural(len(plan), 'planned touchpoint')} have been met by customers"
+    return f"{count(len(plan) - len(unseen))} of {plural(len(plan), 'planned touchpoint')} have been met by customers"
+
+
+def lead(view: View) -> str:
+    """What the map is."""
+    return (
+        f"{plural(len(view.journey.stages), 'stage')} as journey.yaml plans them, and what customers really did: the map as it is, drawn from "
+        "everything that came in. The tables below it hold every row."
+    )
+
+
+def planned(view: View) -> list[tuple[str, str]]:
+    """The stages and touchpoints that journey.yaml names, each once."""
+    return list(dict.fromkeys((stage.name, contact) for stage in view.journey.stages for contact in contacts_of(stage)))
+
+
+def contacts_of(stage: Stage) -> list[str]:
+    """The touchpoints that a stage and its phases name."""
+    phases = (contact for phase in stage.phases for contact in phase.touchpoints)
+    return list(dict.fromkeys(contact.name for contact in (*stage.touchpoints, *phases)))
+
+
+def never_seen(view: View, contacts: pl.DataFrame) -> list[tuple[str, str]]:
+    """Planned touchpoints that nobody met."""
+    seen = set(contacts.select("stage", "touchpoint").rows())
+    return [place for place in planned(view) if place not in seen]
+
+
+# ---------------------------------------------------------------- the grid
+
+
+def map_grid(view: View, contacts: pl.DataFrame) -> Grid:
+    """The stages side by side: the plan first, then what is."""
+    stages = view.journey.stages
+    reach = {row["stage"]: row for row in view.table("mart.stage_reach").iter_rows(named=True)}
+    onward = {row["from_stage"]: row for row in next_stage(view.table("mart.stage_conversion")).iter_rows(named=True)}
+    unseen = never_seen(view, contacts)
+
+    def across(label: str, note: str, cell: Iterable[tuple[Item, ...]]) -> GridRow:
+        return GridRow(label, note, tuple(cell))
+
+    rows = [
+        across("Planned", "journey.yaml", (plan_items(stage) for stage in stages)),
+        across("Customers", "who ever entered", (reach_items(reach.get(stage.name)) for stage in stages)),
+        across("Touchpoints", "share of the stage’s customers who had one; went on to a later stage; main channel",
+               (contact_items(of_stage(contacts, stage)) for stage in stages)),
+        across("Actions", "what most customers do", (action_items(view, stage) for stage in stages)),
+        across("Pain points", "sessions that end here without a conversion, times customers hit; complaints and failures",
+               (pain_items(view, of_stage(contacts, stage), stage) for stage in stages)),
+        across("What they say", "last answer of each customer", (survey_items(view, stage) for stage in stages))
+        if not view.table("reports.map_surveys").is_empty() else None,
+        across("Going on", "to the next stage in time; every move out", (onward_items(view, onward.get(stage.name), stage) for stage in stages)),
+        across("Targets", "key figures", (target_items(view, stage) for stage in stages)),
+        across("Gaps", "planned and never met", (gap_items(stage, unseen) for stage in stages)),
+    ]  # fmt: skip
+    return Grid(
+        "The journey map",
+        tuple(Item(name(stage.name, limit=40), phase_words(stage)) for stage in stages),
+        tuple(row for row in rows if row),
+    )
+
+
+def phase_words(stage: Stage) -> str:
+    """The phases of a stage in their order."""
+    return " → ".join(name(phase.name, limit=30) for phase in stage.phases)
+
+
+def of_stage(frame: pl.DataFrame, stage: Stage) -> pl.DataFrame:
+    """The rows of one stage."""
+    return frame.filter(pl.col("stage") == stage.name)
+
+
+def plan_items(stage: Stage) -> tuple[Item, ...]:
+    """What journey.yaml says of a stage."""
+    words = [Item(name(stage.description, limit=200))] if stage.description else []
+    owner = [Item(f"Owner: {name(stage.owner)}")] if stage.owner else [Item("No owner is named", mark="open")]
+    return (*words, Item(plural(len(contacts_of(stage)), "touchpoint") + " planned"), *owner)
+
+
+def reach_items(row: dict[str, int] | None) -> tuple[Item, ...]:
+    """How many customers entered a stage."""
+    if row is None:
+        return NOTHING
+    return (
+        Item(
+            count(row["customers"]), f"{share(row['customers'], row['of_customers'])} of {count(row['of_customers'])}"
+        ),
+    )
+
+
+def contact_items(contacts: pl.DataFrame) -> tuple[Item, ...]:
+    """The most common contacts of a stage."""
+    rows = contacts.sort("customers", "touchpoint", "phase", descending=[True, False, False])
+    items = [
+        Item(name(row["touchpoint"], limit=40), contact_words(row))
+        for row in rows.head(CONTACTS_SHOWN).iter_rows(named=True)
+    ]
+    more = [Item(f"and {count(rows.height - CONTACTS_SHOWN)} more")] if rows.height > CONTACTS_SHOWN else []
+    return (*items, *more) or NOTHING
+
+
+def contact_words(row: dict[str, Any]) -> str:
+    """Who had a contact, who went on after it (from the last stage there is no way on), how it came."""
+    onward = row["went_on"]
+    parts = [
+        f"{share(row['customers'], row['of_customers'])} ({count(row['customers'])} of {count(row['of_customers'])})",
+        *([f"{share(onward, row['customers'])} went on ({count(onward)})"] if onward is not None else []),
+        *([f"mostly {name(row['channel'], limit=40)}"] if row["channel"] else []),
+    ]
+    return "; ".join(parts)
+
+
+def action_items(view: View, stage: Stage) -> tuple[Item, ...]:
+    """The events that most customers of a stage have."""
+    rows = (
+        of_stage(view.table("reports.map_actions"), stage)
+        .sort("customers", "event", descending=[True, False])
+        .head(ACTIONS_SHOWN)
+    )
+    return tuple(
+        Item(name(row["event"], limit=40), f"{plural(row['customers'], 'customer')}, {plural(row['events'], 'event')}")
+        for row in rows.iter_rows(named=True)
+    ) or NOTHING  # fmt: skip
+
+
+def pain_items(view: View, contacts: pl.DataFrame, stage: Stage) -> tuple[Item, ...]:
+    """The contacts that hurt most, then complaints and failures."""
+    worst = hurting(contacts).head(PAINS_SHOWN)
+    complaints = (
+        of_stage(complaint_rows(view), stage).sort("customers", "event", descending=[True, False]).head(PAINS_SHOWN)
+    )
+    return (
+        *(
+            Item(name(row["touchpoint"], limit=40), f"{Rate.without_interval(row['lost_sessions'], row['sessions']).counts} sessions, "
+                 f"{plural(row['lost_customers'], 'customer')}", "bad")
+            for row in worst.iter_rows(named=True)
+        ),
+        *(Item(name(row["event"], limit=40), plural(row["customers"], "customer"), "bad") for row in complaints.iter_rows(named=True)),
+    ) or (Item("none stands out"),)  # fmt: skip
+
+
+def hurting(contacts: pl.DataFrame) -> pl.DataFrame:
+    """The contacts with pain, in enough sessions to say so, the worst first."""
+    enough = contacts.filter(pl.col("pain") > 0, pl.col("sessions") >= FEW)
+    return enough.sort("pain", "touchpoint", "phase", descending=[True, False, False])
+
+
+def complaint_rows(view: View) -> pl.DataFrame:
+    """Events that tell of something going wrong."""
+    actions = view.table("reports.map_actions")
+    return actions.filter(pl.col("event").is_in(COMPLAINTS) | pl.col("event").str.contains(FAILURES))
+
+
+def survey_items(view: View, stage: Stage) -> tuple[Item, ...]:
+    """The scores of a stage."""
+    rows = of_stage(view.table("reports.map_surveys"), stage).sort("survey")
+    return tuple(Item(f"{name(row['survey'], limit=40)}: {score(row)}", score_counts(row)) for row in rows.iter_rows(named=True)) or (
+        Item("nobody was heard"),
+    )  # fmt: skip
+
+
+def score(row: dict[str, float]) -> str:
+    """A survey's figure: NPS, the share of the satisfied, or the mean."""
+    answers, survey = int(row["answers"]), str(row["survey"]).lower()
+    if answers < FEW:
+        return "too few to say"
+    if "nps" in survey:
+        net = (row["nine_or_more"] - row["six_or_less"]) / answers * 100
+        return f"{net:+.0f}".replace("-", "−")
+    if "csat" in survey:
+        return percent(row["four_or_more"] / answers)
+    return f"{row['mean_score']:.1f} on average"
+
+
+def score_counts(row: dict[str, int]) -> str:
+    """What a survey's figure rests on."""
+    survey = str(row["survey"]).lower()
+    if "nps" in survey:
+        return f"{count(row['nine_or_more'])} promoters and {count(row['six_or_less'])} detractors of {plural(row['answers'], 'answer')}"
+    if "csat" in survey:
+        return f"{count(row['four_or_more'])} of {plural(row['answers'], 'answer')} with 4 or more"
+    return plural(row["answers"], "answer")
+
+
+def onward_items(view: View, conversion: dict[str, int] | None, stage: Stage) -> tuple[Item, ...]:
+    """Who reached the stage that is planned next, and which ways people really took."""
+    items = []
+    if conversion is not None:
+        rate = Rate.of(conversion["matured_reached"], conversion["matured_entered"])
+        when = (
+            "at any time"
+            if conversion["window_seconds"] is None
+            else f"within {duration(conversion['window_seconds'])}"
+        )
+        items.append(
+            Item(f"{rate.text} to {name(conversion['to_stage'], limit=40)}", f"{rate.counts} {when}, time over")
+        )
+    moves = (
+        view.table("mart.stage_transitions")
+        .filter(pl.col("from_stage") == stage.name)
+        .sort("moves", "to_stage", descending=[True, False])
+    )
+    every = int(moves["moves"].cast(pl.Int64).sum())
+    for row in moves.head(3).iter_rows(named=True):
+        where = (
+            "still there"
+            if row["to_stage"] == "(still there)"
+            else f"{row['direction'] or 'on'} to {name(row['to_stage'], limit=40)}"
+        )
+        items.append(Item(sentence(where), f"{count(row['moves'])} of {plural(every, 'time')}"))
+    return tuple(items) or NOTHING
+
+
+def target_items(view: View, stage: Stage) -> tuple[Item, ...]:
+    """Key figures of a stage against their targets."""
+    rows = view.table("mart.kpis").filter(pl.col("stage") == stage.name)
+    return tuple(target_item(row) for row in rows.iter_rows(named=True)) or (Item("no target is set", mark="open"),)
+
+
+def target_item(row: dict[str, Any]) -> Item:
+    """One key figure."""
+    is_count = row["denominator"] is None
+    value = count(row["numerator"]) if is_count else share(row["numerator"], row["denominator"])
+    words = [] if is_count else [f"{count(int(row['numerator']))} of {count(int(row['denominator']))}"]
+    if row["target"] is not None:
+        aim = count(round(row["target"])) if is_count else percent(row["target"])
+        words.append(f"{row['status'] or 'no verdict'}: {limit(row['metric'])} {aim}")
+    if row["owner"]:
+        words.append(name(row["owner"]))
+    mark = MARKS.get(row["status"], "")
+    return Item(f"{sentence(metric_words(row['metric']))} {value}", "; ".join(words), mark)
+
+
+def gap_items(stage: Stage, unseen: list[tuple[str, str]]) -> tuple[Item, ...]:
+    """What is planned for a stage and was never met."""
+    if not contacts_of(stage):
+        return (Item("no touchpoint is planned", mark="open"),)
+    missing = [contact for place, contact in unseen if place == stage.name]
+    return tuple(Item(name(contact, limit=40), mark="open") for contact in missing) or (
+        Item("none: every one was met", mark="good"),
+    )
+
+
+# ---------------------------------------------------------------- the tables below
+
+
+def contact_figure(view: View, contacts: pl.DataFrame) -> Figure:
+    """Every contact with who had it and who went on."""
+    rows = contacts.sort(
+        stage_place(view), "stage", "customers", "touchpoint", "phase", descending=[False, False, True, False, False]
+    )
+    rates = Rate.each(rows["went_on"].fill_null(0).to_list(), rows["customers"].to_list())
+    lines = [
+        cells(
+            Cell(name(row["touchpoint"]), where(row)),
+            Cell(
+                share(row["customers"], row["of_customers"]),
+                f"{count(row['customers'])} of {count(row['of_customers'])}",
+            ),
+            *(rate_cells(rate) if row["went_on"] is not None else ("–", count(row["customers"]), "–", "–")),
+            name(row["channel"]) if row["channel"] else "–",
+        )
+        for row, rate in zip(rows.iter_rows(named=True), rates, strict=True)
+    ]
+    missing = [quoted(stage.name) for stage in view.journey.stages if of_stage(contacts, stage).is_empty()]
+    finding = (
+        f"{sentence(listed(missing))} {'has' if len(missing) == 1 else 'have'} no contact that was met"
+        if missing
+        else f"Every stage was met at {plural(contacts.height, 'kind')} of contact in all"
+    )
+    return Figure(
+        "map-contacts",
+        finding,
+        "Of the customers who had any contact of the stage: those who had this one; of these, those who entered a later stage afterwards, at any "
+        "time so far. Having met a contact and going on is no proof that one led to the other.",
+        None,
+        table(
+            (
+                *texts("Contact"),
+                *numbers("Of the stage’s customers"),
+                *rate_columns("Went on", "Had it"),
+                *texts("Mostly by"),
+            ),
+            lines,
+            most=200,
+        ),
+        Query("map_contacts"),
+    )
+
+
+def pain_figure(view: View, contacts: pl.DataFrame) -> Figure:
+    """Contacts by how much they hurt."""
+    rows = hurting(contacts)
+    lines = [
+        cells(
+            Cell(name(row["touchpoint"]), where(row)),
+            count(row["lost_sessions"]),
+            count(row["sessions"]),
+            share(row["lost_sessions"], row["sessions"]),
+            count(row["lost_customers"]),
+        )
+        for row in rows.iter_rows(named=True)
+    ]
+    worst = rows.row(0, named=True) if rows.height else None
+    return Figure(
+        "map-pains",
+        f"{sentence(quoted(worst['touchpoint']))} hurts most: {count(worst['lost_sessions'])} of {plural(worst['sessions'], 'session')} "
+        f"ended there without a conversion, with {plural(worst['lost_customers'], 'customer')}"
+        if worst
+        else "No contact was met in enough sessions to say which hurts",
+        f"Ranked by the share of sessions that end there without a conversion, times the customers it happened to; contacts in {FEW} sessions or "
+        "more. An end is no fault by itself: it shows where to look.",
+        None,
+        table(
+            (*texts("Contact"), *numbers("Ended without a conversion", "Sessions", "Share", "Customers hit")),
+            lines,
+            most=200,
+        ),
+        Query("map_contacts"),
+    )
+
+
+def action_figure(view: View) -> Figure:
+    """What customers do in each stage."""
+    rows = view.table("reports.map_actions").sort(
+        stage_place(view), "stage", "customers", "event", descending=[False, False, True, False]
+    )
+    lines = [
+        cells(Cell(name(row["event"]), name(row["stage"], limit=40)), count(row["customers"]), count(row["events"]))
+        for row in rows.iter_rows(named=True)
+    ]
+    top = (
+        rows.sort("customers", "event", "stage", descending=[True, False, False]).row(0, named=True)
+        if rows.height
+        else None
+    )
+    return Figure(
+        "map-actions",
+        f"Most customers do {quoted(top['event'])} in {quoted(top['stage'])}: {count(top['customers'])}"
+        if top
+        else "No action has been seen yet",
+        "Events that customers made themselves, by how many customers had one in the stage.",
+        None,
+        table((*texts("Action"), *numbers("Customers", "Events")), lines, most=200),
+        Query("map_actions"),
+    )
+
+
+def survey_figure(view: View) -> Figure:
+    """Scores of each survey by stage."""
+    rows = view.table("reports.map_surveys").sort(stage_place(view), "stage", "survey")
+    lines = [
+        cells(
+            Cell(name(row["survey"]), name(row["stage"], limit=40)),
+            count(row["answers"]),
+            score(row),
+            score_counts(row),
+        )
+        for row in rows.iter_rows(named=True)
+    ]
+    return Figure(
+        "map-surveys",
+        f"{plural(int(rows['answers'].sum()), 'customer answer')} to {plural(rows['survey'].n_unique(), 'survey')}",
+        "The last answer of each customer to each survey. NPS: percentage of 9 and 10 less percentage of 0 to 6. CSAT: share of 4 and 5. Others: "
+        "the mean.",
+        None,
+        table((*texts("Survey"), *numbers("Answers"), *numbers("Figure"), *texts("Counts")), lines),
+        Query("map_surveys"),
+        is_open=True,
+    )

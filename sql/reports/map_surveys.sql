@@ -1,0 +1,38 @@
+-- Answers to surveys by the stage they belong to: the last answer of each customer to each survey.
+WITH answers AS (
+    SELECT
+        customer_id,
+        event_number,
+        stage,
+        coalesce(properties ->> 'survey', '(no name)') AS survey,
+        try_cast(properties ->> 'score' AS DOUBLE) AS score
+    FROM core.events
+    WHERE
+        event = 'survey_answered'
+        AND is_counted
+        AND stage IS NOT NULL
+),
+
+last_answers AS (
+    SELECT
+        stage,
+        survey,
+        score
+    FROM answers
+    WHERE score IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY customer_id, survey ORDER BY event_number DESC) = 1
+)
+
+SELECT
+    stage,
+    survey,
+    count(*) AS answers,
+    avg(score) AS mean_score,
+    count(*) FILTER (WHERE score >= 9) AS nine_or_more,
+    count(*) FILTER (WHERE score <= 6) AS six_or_less,
+    count(*) FILTER (WHERE score >= 4) AS four_or_more
+FROM last_answers
+GROUP BY ALL
+ORDER BY
+    stage,
+    survey
