@@ -6,9 +6,10 @@ Dagster is imported by the commands that run the night, and by no other.
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
@@ -38,6 +39,14 @@ WorkspaceOption = Annotated[
     typer.Option("--workspace", "-w", help="The workspace; else JOURNEYS_WORKSPACE, else data/ of the checkout."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer with JSON.")]
+
+
+AsKnownOnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-known-on", metavar="DAY", help="Answer from what had landed by the end of a day, by today's rules."
+    ),
+]
 
 
 def reported(command: Callable[P, R]) -> Callable[P, R]:
@@ -167,25 +176,26 @@ def report(
         Path | None, typer.Option(help="Write the report as this one HTML file instead, to send or to keep.")
     ] = None,
     page: Annotated[str | None, typer.Option(help="With --standalone: only this page, such as stages.")] = None,
+    as_known_on: AsKnownOnOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Draw the report site again from the published warehouse; or write it as one file."""
     if page and standalone is None:
         raise ConfigurationError("--page goes with --standalone FILE.html")
-    place = workspace_at(workspace)
-    place.configuration  # noqa: B018  (a wrong configuration is told first)
-    if not place.published.exists():
-        raise DataError(
-            f"{place.published} does not exist yet, so there is nothing to draw; make it with: journeys run"
-        )
+    workspace_at(workspace).configuration  # noqa: B018  (a wrong configuration is told first)
     from pipelines import report_inputs
 
-    if standalone is None:
-        report_inputs.redraw(place)
-        print_where(place)
-    else:
-        write_file(standalone, report_inputs.standalone(place, page))
-        out.print(f"Report     {standalone}", markup=False)
+    with place_on(workspace, as_known_on) as place:
+        if not place.published.exists():
+            raise DataError(
+                f"{place.published} does not exist yet, so there is nothing to draw; make it with: journeys run"
+            )
+        if standalone is None:
+            overview = report_inputs.redraw(place)
+            print_where(place) if as_known_on is None else out.print(f"Report     {overview}", markup=False)
+        else:
+            write_file(standalone, report_inputs.standalone(place, page))
+            out.print(f"Report     {standalone}", markup=False)
 
 
 @app.command()
@@ -198,6 +208,7 @@ def funnel(
     spec: Annotated[Path | None, typer.Option(help="A funnel entry in a YAML file, instead of a name.")] = None,
     events: Annotated[Path | None, typer.Option(help="Events as NDJSON, for --spec.")] = None,
     attempts: Annotated[bool, typer.Option("--attempts", help="List every attempt.")] = False,
+    as_known_on: AsKnownOnOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -205,7 +216,7 @@ def funnel(
     if (spec is None) != (events is None):
         raise ConfigurationError("--spec and --events go together")
     if spec is not None and events is not None:
-        if name or from_day or to_day or breakdown:
+        if name or from_day or to_day or breakdown or as_known_on:
             raise ConfigurationError("with --spec, the range and the breakdowns stand in the specification")
         from pipelines.funnel_file import answer_from_file
 
@@ -213,14 +224,10 @@ def funnel(
     elif name is None:
         raise ConfigurationError("name a funnel of journey.yaml, or give --spec and --events")
     else:
-        answer = answers.funnel(
-            workspace_at(workspace),
-            name,
-            from_day=from_day,
-            to_day=to_day,
-            breakdowns=breakdown or [],
-            attempts=attempts,
-        )
+        with place_on(workspace, as_known_on) as place:
+            answer = answers.funnel(
+                place, name, from_day=from_day, to_day=to_day, breakdowns=breakdown or [], attempts=attempts
+            )
     if as_json:
         print_json(answer)
     else:
@@ -232,11 +239,13 @@ def funnel(
 @reported
 def sql(
     query: Annotated[str, typer.Argument(help="DuckDB SQL, on the published warehouse.")],
+    as_known_on: AsKnownOnOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Query the published warehouse; the query can touch nothing else."""
-    columns, rows = answers.sql(workspace_at(workspace), query)
+    with place_on(workspace, as_known_on) as place:
+        columns, rows = answers.sql(place, query)
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
@@ -388,6 +397,18 @@ def dictionary(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
         print_json(dictionary_tables())
     else:
         sys.stdout.write(dictionary_markdown())
+
+
+@contextmanager
+def place_on(workspace: Path | None, as_known_on: str | None) -> Iterator[Workspace]:
+    """The workspace as it is, or as it was known on a day."""
+    if as_known_on is None:
+        yield workspace_at(workspace)
+        return
+    from pipelines import past
+
+    with past.as_known_on(workspace_at(workspace), as_known_on, say=partial(err.print, markup=False)) as place:
+        yield place
 
 
 def run_quietly(place: Workspace, say: Callable[[str], None]) -> list[str]:

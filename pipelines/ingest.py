@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from itertools import accumulate, chain, islice
 from pathlib import Path
@@ -66,6 +67,7 @@ def load_new_files(
     hmac_key: bytes,
     settling: Settling = AT_ONCE,
     found: Discovery | None = None,
+    until: datetime | None = None,
     part_rows: int = PART_ROWS,
     done: Callable[[LandedFile], None] = lambda _file: None,
     say: Callable[[str], None] = lambda _line: None,
@@ -78,11 +80,11 @@ def load_new_files(
     and raw.line_items.
     A file that cannot be read is told in `problems`, and nothing of it is loaded. `done` is called after each file, `say` with a
     line before and after objects are fetched. A file that is still being written, as `settling` says, waits for the next load.
-    `found` is what is to be loaded instead of all that is there.
+    `found` is what is to be loaded instead of all that is there; `until` the instant before which a replay counts.
     Raises DataError when there is no landing folder or no file in it, or when the books of a file do not balance.
     """
     found = found or discover(landing, sources, settling=settling, say=say)
-    problems, later = refusals(found), later_judgements(landing)
+    problems, later = refusals(found), later_judgements(landing, until=until)
     totals: Counter[str] = Counter()
     files_loaded = 0
     with warehouse.opened():

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,9 +17,10 @@ JOURNAL = "_journal"
 Entry = TypeVar("Entry", bound="DataclassInstance")
 
 
-def entries(file: Path, kind: type[Entry]) -> Iterator[Entry]:
+def entries(file: Path, kind: type[Entry], *, until: datetime | None = None) -> Iterator[Entry]:
     """The entries of a journal file, in order; a line that was cut by a crash is passed over.
 
+    With `until` only those before that instant, of entries that say in `at` when they were made.
     Raises DataError for a line that is whole and is no such entry.
     """
     if not file.exists():
@@ -27,13 +29,17 @@ def entries(file: Path, kind: type[Entry]) -> Iterator[Entry]:
         if not line:
             continue
         try:
-            yield kind(**json.loads(line))
+            told = json.loads(line)
+            entry = kind(**told)
+            counts = until is None or datetime.fromisoformat(told["at"]) < until
         except ValueError:
             continue
         except TypeError as error:
             raise DataError(
                 f"{file}, line {number}: not an entry of the journal ({error}); restore it from a backup"
             ) from error
+        if counts:
+            yield entry
 
 
 def append(file: Path, added: Iterable["DataclassInstance"]) -> None:

@@ -60,14 +60,15 @@ class Replay:
     at: str
 
 
-def replays(landing: Path) -> list[Replay]:
-    """All replays, in order."""
-    return list(journals.entries(landing / JOURNAL / REPLAYS, Replay))
+def replays(landing: Path, *, until: datetime | None = None) -> list[Replay]:
+    """All replays, or those before an instant, in order."""
+    return list(journals.entries(landing / JOURNAL / REPLAYS, Replay, until=until))
 
 
-def later_judgements(landing: Path) -> dict[str, datetime]:
-    """By file, the last time that its rows in the future were asked for again."""
-    told = {replay.file_id: replay.at for replay in replays(landing) if replay.reason == JUDGED_BY_THE_CLOCK}
+def later_judgements(landing: Path, *, until: datetime | None = None) -> dict[str, datetime]:
+    """By file, the last time (before an instant) that its rows in the future were asked for again."""
+    asked = replays(landing, until=until)
+    told = {replay.file_id: replay.at for replay in asked if replay.reason == JUDGED_BY_THE_CLOCK}
     return {file_id: datetime.fromisoformat(at) for file_id, at in told.items()}
 
 

@@ -26,18 +26,22 @@ class Vanished:
     session_id: str
     source: str
     event_id: str
-    superseded_at: str
+    at: str
 
 
 @dataclass(frozen=True)
 class Night:
-    """One run over one workspace. Its start is the only clock that a run reads, and goes into ops.runs alone."""
+    """One run over one workspace. Its start is the only clock that a run reads, and goes into ops.runs alone.
+
+    `until` is the instant before which an entry of the journal counts; None for all of them.
+    """
 
     workspace: Workspace
     say: Callable[[str], None] = field(default=lambda _line: None)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     loaded: dict[str, int] = field(default_factory=lambda: {"files": 0, "rows": 0})
     waiting: list[str] = field(default_factory=list)
+    until: datetime | None = None
 
     @property
     def configuration(self) -> Configuration:
@@ -83,7 +87,8 @@ class Night:
 
     def vanished_sessions(self) -> pl.DataFrame:
         """All sessions that a night found to be no longer there: session_id, source, event_id, superseded_at."""
-        told = [astuple(entry) for entry in entries(self.workspace.landing / JOURNAL / VANISHED, Vanished)]
+        journal = self.workspace.landing / JOURNAL / VANISHED
+        told = [astuple(entry) for entry in entries(journal, Vanished, until=self.until)]
         frame = pl.DataFrame(told, schema=["session_id", "source", "event_id", "superseded_at"], orient="row")
         return frame.cast(pl.String).with_columns(
             pl.col("superseded_at").str.to_datetime("%+", time_unit="us", time_zone="UTC")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,13 +45,20 @@ class Rebuild(Night):
 
 
 @contextmanager
-def rebuilt(place: Workspace, file_ids: frozenset[str]) -> Iterator[Rebuild]:
+def rebuilt(place: Workspace, file_ids: frozenset[str], *, until: datetime | None = None) -> Iterator[Rebuild]:
     """The tables of a workspace made from these files, for as long as the block runs.
 
     Raises ConfigurationError and DataError as a run does.
     """
-    place.build_file.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="rebuild-", dir=place.build_file.parent) as folder:
-        night = Rebuild(place, folder=Path(folder), file_ids=file_ids)
+    with folder_beside(place) as folder:
+        night = Rebuild(place, folder=folder, file_ids=file_ids, until=until)
         build_tables(night)
         yield night
+
+
+@contextmanager
+def folder_beside(place: Workspace) -> Iterator[Path]:
+    """A folder beside the build file that goes when the block ends."""
+    place.build_file.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="rebuild-", dir=place.build_file.parent) as folder:
+        yield Path(folder)

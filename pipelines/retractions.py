@@ -55,14 +55,14 @@ class Unmerged:
     moved_sessions: int
 
 
-def retractions(landing: Path) -> list[Retraction]:
-    """All retractions, in order."""
-    return list(entries(landing / JOURNAL / RETRACTIONS, Retraction))
+def retractions(landing: Path, *, until: datetime | None = None) -> list[Retraction]:
+    """All retractions, or those before an instant, in order."""
+    return list(entries(landing / JOURNAL / RETRACTIONS, Retraction, until=until))
 
 
-def retracted_pairs(landing: Path) -> pl.DataFrame:
-    """The pair_id of all identifiers that were taken apart, as `resolve_identity` reads them."""
-    pairs = sorted({told.pair_id for told in retractions(landing)})
+def retracted_pairs(landing: Path, *, until: datetime | None = None) -> pl.DataFrame:
+    """The pair_id of all identifiers that were taken apart (before an instant), as `resolve_identity` reads them."""
+    pairs = sorted({told.pair_id for told in retractions(landing, until=until)})
     return pl.DataFrame({"pair_id": pairs}, schema=NOTHING_RETRACTED.schema)
 
 

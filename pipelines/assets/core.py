@@ -20,7 +20,7 @@ from transforms.stages import matches, stage_entries
 )
 def identity(night: Night) -> Rows:
     """Stitch identifiers to customers."""
-    return night.engine.identity(retracted=retracted_pairs(night.workspace.landing))
+    return night.engine.identity(retracted=retracted_pairs(night.workspace.landing, until=night.until))
 
 
 @table_asset("core.events", deps=["raw.web_events", "raw.crm_events", "core.identity_map"])

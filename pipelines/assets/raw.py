@@ -34,6 +34,7 @@ def landed(night: Night) -> Rows:
         journey=night.journey,
         hmac_key=night.workspace.hmac_key,
         found=night.discover(),
+        until=night.until,
     )
     night.loaded.update(files=summary.files_loaded, rows=summary.rows_in)
     night.waiting.extend(summary.waiting)
