@@ -333,6 +333,22 @@ def verify(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
 
 @app.command()
 @reported
+def diff(
+    earlier: Annotated[str, typer.Argument(metavar="DAY1", help="A day, such as 2026-01-31.")],
+    later: Annotated[str, typer.Argument(metavar="DAY2", help="A later day.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which figures were known otherwise on two days, and what each cause is of the difference."""
+    from pipelines import difference
+
+    say = partial(err.print, markup=False)
+    found = difference.difference(workspace_at(workspace), earlier, later, say=say)
+    print_json(asdict(found)) if as_json else difference.print_difference(found, out)
+
+
+@app.command()
+@reported
 def why(
     identifier: Annotated[str, typer.Argument(help="An identifier, namespace:identifier, or a customer_id.")],
     workspace: WorkspaceOption = None,

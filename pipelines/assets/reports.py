@@ -6,6 +6,7 @@ from pipelines.catalog import WRITER_POOL, asset_key
 from pipelines.night import Night
 from pipelines.publish import publish_site, publish_warehouse, stage_site
 from pipelines.report_inputs import REPORT_TABLES, manifest, report_day, run_record, site_files
+from pipelines.rules import remember_rules
 from pipelines.warehouse import insert
 from transforms.contracts import OPS_RUNS
 
@@ -38,6 +39,7 @@ def published(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
     """Publish what this run made."""
     with night.warehouse.writing() as connection:
         insert(connection, OPS_RUNS, run_record(night))
+    remember_rules(night.workspace.landing, night.configuration, night.started_at)
     publish_warehouse(night.warehouse, night.workspace.published)
     overview = publish_site(
         night.workspace.staged_site, night.workspace.reports, report_day(night), site_name=night.journey.name
