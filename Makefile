@@ -9,7 +9,7 @@ AXE_VERSION := 4.14.1
 AXE := .browser/node_modules/axe-core/axe.min.js
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: demo test test-heavy test-browser ui lint types docs bench bench-ingest bench-identity clean
+.PHONY: demo test test-heavy test-laws test-browser ui lint types docs bench bench-ingest bench-identity bench-increment clean
 
 demo: $(VENV)/.ready
 	@$(BIN)/journeys demo --events $(EVENTS)
@@ -28,6 +28,10 @@ test-browser: $(VENV)/.ready-browser $(AXE)
 		{ echo "chromium is missing: install it (Debian: apt-get install chromium), or name another with CHROMIUM=PATH"; exit 1; }
 	@CHROMIUM=$$(command -v $(CHROMIUM)) $(BIN)/python -m pytest -m browser tests/browser
 
+# The law of the rebuild over 500 histories of nights; JOURNEYS_LAW_SEEDS says how many.
+test-laws: $(VENV)/.ready
+	@JOURNEYS_LAW_SEEDS=$${JOURNEYS_LAW_SEEDS:-500} $(BIN)/python -m pytest -n 2 --dist worksteal tests/pipelines/test_increments.py
+
 ui: $(VENV)/.ready
 	@JOURNEYS_WORKSPACE=$${JOURNEYS_WORKSPACE:-$(CURDIR)/data/demo} $(BIN)/dagster dev
 
@@ -44,6 +48,9 @@ docs: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	@$(BIN)/python benchmarks/night.py
+
+bench-increment: $(VENV)/.ready
+	@$(BIN)/python benchmarks/increment.py
 
 bench-ingest: $(VENV)/.ready
 	@$(BIN)/python benchmarks/ingest.py
