@@ -50,7 +50,8 @@ class Extent:
 
 def find_changes(connection: Connection) -> Extent:
     """Compare the events at hand with those that core.events was built from; leaves the tables of sql/state/changes.sql."""
-    run(connection, "core/timeline_events.sql")
+    run(connection, "core/web_timeline.sql")
+    run(connection, "core/crm_timeline.sql")
     run(connection, "state/changes.sql")
     return Extent(**ask(connection, "state/extent.sql").row(0, named=True))
 

@@ -169,12 +169,14 @@ class LocalEngine:
         run(connection, "state/all_sessions.sql")
         run(connection, "state/take_back_all.sql")
         forget_following(connection)
-        yield from self._owned(connection, "FROM timeline_events")
+        run(connection, "core/all_events.sql")
+        yield from self._owned(connection)
 
     def _touched_events(self, connection: Connection) -> Iterator[pl.DataFrame]:
         """Take back the timelines of customers for whom something has changed; all events of these customers."""
         run(connection, "state/wanted.sql")
-        found = list(self._owned(connection, "FROM timeline_events SEMI JOIN wanted USING (fingerprint)"))
+        run(connection, "state/picked_events.sql")
+        found = list(self._owned(connection))
         owners = [frame.select("fingerprint", "customer_id") for frame in found]
         run(connection, "state/touched.sql", owned=pl.concat([STATE_TIMELINE.empty().drop("is_web"), *owners]))
         run(connection, "state/touched_sessions.sql")
@@ -182,7 +184,7 @@ class LocalEngine:
         touch_following(connection)
         touched = connection.sql("FROM touched").pl()["customer_id"].implode()
         yield from (frame.filter(pl.col("customer_id").is_in(touched)) for frame in found)
-        yield from self._owned(connection, "FROM timeline_events SEMI JOIN rest USING (fingerprint)")
+        yield from self._owned(connection)
 
     def _build(self, connection: Connection, owned: Iterable[pl.DataFrame]) -> None:
         """Build the timelines of whole customers from all of their events, bucket by bucket."""
@@ -198,11 +200,10 @@ class LocalEngine:
             insert(connection, STATE_TIMELINE, events.select(list(STATE_TIMELINE.schema)).collect())
         shutil.rmtree(folder, ignore_errors=True)
 
-    def _owned(self, connection: Connection, events: str) -> Iterator[pl.DataFrame]:
-        """What the timeline reads of some events, with their customer, in parts; shared visitors' events last, all at once."""
+    def _owned(self, connection: Connection) -> Iterator[pl.DataFrame]:
+        """What the timeline reads of `candidates`, with their customer, in parts; shared visitors' events last, all at once."""
         identity = self.configuration.journey.identity
         shared: list[pl.DataFrame] = []
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW candidates AS {events}")
         reader = connection.sql(sql_text("core/owner_candidates.sql")).arrow(self.configuration.engine.bucket_rows)
         for batch in reader:
             frame = pl.DataFrame(batch)

@@ -2,7 +2,7 @@
 -- their visitor.
 --
 -- Grain   raw event
--- Reads   candidates (events of timeline_events), core.identity_map
+-- Reads   candidates (events as the timeline reads them), core.identity_map
 
 WITH pointers AS (
     SELECT

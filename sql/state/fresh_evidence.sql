@@ -1,11 +1,10 @@
 -- The columns of fresh web events that can be evidence of who somebody is.
 --
 -- Grain   raw event
--- Reads   timeline_events, fresh
+-- Reads   raw.web_events, fresh
 
 SELECT source, event_id, event, occurred_at, received_at, object, record_id,
     anonymous_id, device_id, user_id, crm_contact_id, crm_lead_id, email, phone,
     CASE WHEN event IN ('merge', 'manual', 'alias') THEN properties END AS properties
-FROM timeline_events
-SEMI JOIN fresh USING (fingerprint)
-WHERE is_web
+FROM raw.web_events
+WHERE rowid IN (SELECT place FROM fresh WHERE is_web)

@@ -16,7 +16,7 @@ WHERE owned.customer_id IS DISTINCT FROM olds.customer_id;
 
 DELETE FROM touched WHERE customer_id IS NULL;
 
-CREATE OR REPLACE TEMP TABLE rest AS
+CREATE OR REPLACE TEMP TABLE picked AS
 SELECT fingerprint
 FROM state.timeline
 SEMI JOIN touched USING (customer_id)

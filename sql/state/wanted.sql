@@ -2,7 +2,8 @@
 -- and all of shared visitors, whose events depend on each other.
 --
 -- Grain   event
--- Reads   timeline_events, fresh, state.moved, core.identity_map
+-- Reads   raw.web_events, crm_timeline, present, fresh, state.moved, core.identity_map
+-- Note    Those of the CRM are few, and all looked up.
 
 CREATE OR REPLACE TEMP TABLE asked AS
 SELECT namespace, value
@@ -18,12 +19,22 @@ SELECT fingerprint
 FROM fresh
 UNION
 SELECT fingerprint
-FROM timeline_events
-WHERE
-    anonymous_id IN (SELECT value FROM asked WHERE namespace = 'anonymous_id')
-    OR device_id IN (SELECT value FROM asked WHERE namespace = 'device_id')
-    OR user_id IN (SELECT value FROM asked WHERE namespace = 'user_id')
-    OR crm_contact_id IN (SELECT value FROM asked WHERE namespace = 'crm_contact_id')
-    OR crm_lead_id IN (SELECT value FROM asked WHERE namespace = 'crm_lead_id')
-    OR email IN (SELECT value FROM asked WHERE namespace = 'email')
-    OR phone IN (SELECT value FROM asked WHERE namespace = 'phone');
+FROM crm_timeline
+UNION
+SELECT fingerprint
+FROM present
+WHERE is_web AND place IN (
+    SELECT rowid
+    FROM raw.web_events
+    WHERE
+        anonymous_id IN (SELECT value FROM asked WHERE namespace = 'anonymous_id')
+        OR device_id IN (SELECT value FROM asked WHERE namespace = 'device_id')
+        OR user_id IN (SELECT value FROM asked WHERE namespace = 'user_id')
+        OR crm_contact_id IN (SELECT value FROM asked WHERE namespace = 'crm_contact_id')
+        OR crm_lead_id IN (SELECT value FROM asked WHERE namespace = 'crm_lead_id')
+        OR email IN (SELECT value FROM asked WHERE namespace = 'email')
+        OR phone IN (SELECT value FROM asked WHERE namespace = 'phone')
+);
+
+CREATE OR REPLACE TEMP TABLE picked AS
+FROM wanted;

@@ -1,12 +1,12 @@
--- Every canonical event as the timeline reads it, with a fingerprint of just that.
+-- Every CRM event as the timeline reads it, with a fingerprint of just that.
 --
 -- Grain   raw event
--- Reads   raw.web_events, raw.crm_events, raw.crm_records
+-- Reads   raw.crm_events, raw.crm_records
 -- Note    A state of a record that names nobody has the identifiers of its record. The states of a record that another
 --         one lists as merged into it, or that names the one it was merged into, are left out: that record's own states
 --         stand for them. A state that a record is already in is not entered again.
 
-CREATE OR REPLACE TEMP VIEW timeline_events AS
+CREATE OR REPLACE TEMP TABLE crm_timeline AS
 WITH merged AS (
     SELECT
         source,
@@ -82,13 +82,10 @@ nameless AS (
 ),
 
 events AS (
-    SELECT *, true AS is_web
-    FROM raw.web_events
-    UNION ALL BY NAME
-    SELECT *, false AS is_web
+    SELECT *
     FROM states
     WHERE coalesce(user_id, crm_contact_id, crm_lead_id, email, phone, anonymous_id, device_id) IS NOT NULL
-    UNION ALL BY NAME
+    UNION ALL
     SELECT nameless.* REPLACE (
         records.user_id        AS user_id,
         records.crm_contact_id AS crm_contact_id,
@@ -98,13 +95,14 @@ events AS (
         records.anonymous_id   AS anonymous_id,
         records.device_id      AS device_id,
         coalesce(nameless.account_id, records.account_id) AS account_id
-    ), false AS is_web
+    )
     FROM nameless
     LEFT JOIN raw.crm_records AS records
         USING (source, object, record_id)
 )
 
 SELECT
-    * EXCLUDE (clock_source, is_clamped, utm_term, utm_content, row_key, file_id, row),
-    hash(*COLUMNS(* EXCLUDE (clock_source, is_clamped, utm_term, utm_content, row_key, file_id, row))) AS fingerprint
+    * EXCLUDE (clock_source, is_clamped, row_key, file_id, row),
+    hash(*COLUMNS(* EXCLUDE (clock_source, is_clamped, row_key, file_id, row))) AS fingerprint,
+    false                                                                       AS is_web
 FROM events
