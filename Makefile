@@ -9,7 +9,7 @@ AXE_VERSION := 4.14.1
 AXE := .browser/node_modules/axe-core/axe.min.js
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: demo test test-heavy test-laws test-browser ui lint types docs bench bench-ingest bench-identity bench-increment clean
+.PHONY: demo test test-heavy test-laws test-faults test-browser ui lint types docs bench bench-ingest bench-identity bench-increment clean
 
 demo: $(VENV)/.ready
 	@$(BIN)/journeys demo --events $(EVENTS)
@@ -31,6 +31,10 @@ test-browser: $(VENV)/.ready-browser $(AXE)
 # The law of the rebuild over 500 histories of nights; JOURNEYS_LAW_SEEDS says how many.
 test-laws: $(VENV)/.ready
 	@JOURNEYS_LAW_SEEDS=$${JOURNEYS_LAW_SEEDS:-500} $(BIN)/python -m pytest -n 2 --dist worksteal tests/pipelines/test_increments.py
+
+# Runs that are killed at random instants; JOURNEYS_KILLS says how many.
+test-faults: $(VENV)/.ready
+	@JOURNEYS_KILLS=$${JOURNEYS_KILLS:-200} $(BIN)/python -m pytest -s -m faults tests/faults
 
 ui: $(VENV)/.ready
 	@JOURNEYS_WORKSPACE=$${JOURNEYS_WORKSPACE:-$(CURDIR)/data/demo} $(BIN)/dagster dev
