@@ -94,6 +94,14 @@ def _digest(text: str) -> str:
 # ---------------------------------------------------------------- what was built
 
 
+def refuse_unfollowed(name: str) -> None:
+    """Raise ValueError for a table that nobody tells of changes to the timeline."""
+    if name not in FOLLOWING:
+        raise ValueError(
+            f"{name} is made per customer and not listed in FOLLOWING, so it would miss changes; add it there"
+        )
+
+
 def built(connection: Connection, name: str, rules: str) -> dict[str, Any] | None:
     """What is known of a table that was built by these rules; None when it was not."""
     rows = ask(connection, "state/built.sql", {"name": name, "rules": rules}).rows(named=True)

@@ -25,6 +25,7 @@ from pipelines.engines.increments import (
     forget_following,
     note_built,
     note_searched,
+    refuse_unfollowed,
     remember_moved,
     rules_version,
     searched_before,
@@ -89,6 +90,7 @@ class LocalEngine:
         `reads` maps the transform's arguments to tables that hold customer_id; `settings` are its other arguments.
         Returns the number of rows of the table. One transaction: the table is whole, old or new.
         """
+        refuse_unfollowed(writes)
         rules = rules_version(settings)
         with self.warehouse.writing() as connection:
             touched_of = writes if built(connection, writes, rules) else None

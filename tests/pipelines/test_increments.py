@@ -102,7 +102,7 @@ CSV = {
 class History:
     """Nights over a small business, drawn from a seed: what lands, and what is changed in between."""
 
-    def __init__(self, seed: int, root: Path) -> None:
+    def __init__(self, seed: int, root: Path, *, files: int = 1) -> None:
         self.draw = random.Random(seed)
         self.place = Workspace(root)
         self.files = 0
@@ -111,7 +111,7 @@ class History:
         for source in SOURCES:
             (self.place.landing / source).mkdir(parents=True)
         (root / ".env").write_text("JOURNEYS_HMAC_KEY=test\n")
-        for source in SOURCES:
+        for source in SOURCES if files else ():
             self.land(source, 30)
 
     def moment(self) -> int:
@@ -244,3 +244,77 @@ def test_any_history_of_nights_gives_the_tables_of_a_rebuild(seed: int, monkeypa
         fewest = next(nights for nights in range(6) if differing_after(seed, nights)[0])
         found, told = differing_after(seed, fewest)
     assert not found, f"seed {seed}: {', '.join(found)} after {'; '.join(told)}"
+
+
+# ---------------------------------------------------------------- what a night has to work on
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> History:
+    monkeypatch.setattr(increments, "WORTHWHILE", 9.0)
+    place = History(0, tmp_path, files=0)
+    hit(place, ("a1", "page_view", 0, "c1"), ("a2", "page_view", 3000, "c1"), ("b1", "page_view", 0, "c2"))
+    place.run()
+    return place
+
+
+def hit(place: History, *events: tuple[str, str, int, str], user: str | None = None) -> None:
+    """Land a file of web events: id, event, second, cookie."""
+    rows = [
+        {"id": name, "event": event, "at": START + second, "cookie": cookie, "user": user}
+        for name, event, second, cookie in events
+    ]
+    place.files += 1
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (place.place.landing / "web" / f"{place.files}").write_text(text)
+
+
+def rows(place: History, query: str) -> list[tuple[object, ...]]:
+    return Night(place.place).warehouse.query(query).rows()
+
+
+def test_a_late_event_makes_two_sessions_one_and_the_id_that_vanished_is_told(shop: History) -> None:
+    before = rows(shop, "SELECT session_id FROM core.events WHERE event_id IN ('a1', 'a2') ORDER BY event_id")
+
+    hit(shop, ("a3", "page_view", 1500, "c1"))
+    shop.run()
+
+    assert rows(shop, "SELECT DISTINCT session_id FROM core.events WHERE starts_with(event_id, 'a')") == before[:1]
+    told = rows(shop, "SELECT session_id, reason, successor_session_id FROM core.session_superseded")
+    assert told == [(*before[1], "joined", *before[0])]
+    assert shop.differences() == []
+
+
+def test_a_late_login_joins_two_visitors_who_had_no_event_that_night(shop: History) -> None:
+    hit(shop, ("l1", "login", 9000, "c1"), ("l2", "login", 9001, "c2"), user="u1")
+    shop.run()
+
+    assert rows(shop, "SELECT count(DISTINCT customer_id), count(*) FROM core.events") == [(1, 5)]
+    assert shop.differences() == []
+
+
+def test_a_night_that_brings_nothing_leaves_every_row_where_it_is(shop: History) -> None:
+    before = rows(shop, "SELECT rowid, customer_id, event_id FROM core.events")
+
+    shop.run()
+
+    assert rows(shop, "SELECT rowid, customer_id, event_id FROM core.events") == before
+
+
+def test_only_the_customers_of_new_rows_are_made_anew(shop: History) -> None:
+    before = rows(
+        shop, "SELECT sessions.rowid FROM core.sessions JOIN core.events USING (session_id) WHERE event_id = 'b1'"
+    )
+
+    hit(shop, ("a9", "page_view", 90_000, "c1"))
+    shop.run()
+
+    after = rows(
+        shop, "SELECT sessions.rowid FROM core.sessions JOIN core.events USING (session_id) WHERE event_id = 'b1'"
+    )
+    assert after == before
+
+
+def test_a_table_that_would_miss_changes_is_refused() -> None:
+    with pytest.raises(ValueError, match="add it there"):
+        increments.refuse_unfollowed("core.new_table")
