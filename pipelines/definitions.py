@@ -6,7 +6,7 @@ from pipelines.assets import core, mart, raw, reports
 from pipelines.checks import checks
 from pipelines.night import Night
 from pipelines.schedules import nightly, nightly_schedule
-from pipelines.sensors import bucket_sensor, landing_sensor
+from pipelines.sensors import bucket_sensor, failure_sensor, landing_sensor
 from pipelines.settings import workspace_at
 
 assets = [
@@ -39,6 +39,7 @@ assets = [
     mart.outcomes,
     mart.milestones,
     mart.horizons,
+    mart.alerts,
     mart.views,
     reports.site,
     reports.published,
@@ -56,7 +57,7 @@ defs = dg.Definitions(
     asset_checks=checks,
     jobs=[nightly],
     schedules=[nightly_schedule],
-    sensors=[landing_sensor, bucket_sensor],
+    sensors=[landing_sensor, bucket_sensor, failure_sensor],
     resources={"night": night_of_the_workspace},
     executor=dg.in_process_executor,
 )

@@ -41,6 +41,7 @@ class Night:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     loaded: dict[str, int] = field(default_factory=lambda: {"files": 0, "rows": 0})
     waiting: list[str] = field(default_factory=list)
+    unsent: list[str] = field(default_factory=list)
     until: datetime | None = None
 
     @property

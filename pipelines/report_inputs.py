@@ -14,6 +14,7 @@ import polars as pl
 
 from pipelines.errors import ConfigurationError
 from pipelines.night import Night
+from pipelines.notices import Notice, alert_notices, late_sources
 from pipelines.publish import EMPTY, publish_site, stage_site
 from pipelines.settings import Workspace
 from pipelines.warehouse import PublishedWarehouse, Warehouse, sql_files, sql_text
@@ -183,6 +184,17 @@ def message(night: Night, failed: int) -> str | None:
             "if it is complete beyond that, say so with its `complete_to`."
         )
     return " ".join(parts) or None
+
+
+def notices_of(night: Night) -> list[Notice]:
+    """What people are to be told of a run that was published."""
+    failed = night.warehouse.read("ops.failed_files").rows(named=True)
+    partial = [
+        Notice("partial", f"{row['path']} could not be read: {row['problem']}", {"path": row["path"]}) for row in failed
+    ]
+    newest = dict(night.warehouse.query(sql_text("core/source_horizons.sql")).rows())
+    late = late_sources(newest, at=night.started_at, after=night.configuration.notices.late_after)
+    return [*partial, *late, *alert_notices(night.warehouse.read("ops.alerts").rows(named=True))]
 
 
 def manifest(pages: dict[str, bytes]) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from pipelines.checks import checks
 from pipelines.definitions import assets
 from pipelines.errors import ConfigurationError, DataError
 from pipelines.night import Night
+from pipelines.notices import Notice, send
 from pipelines.schedules import nightly
 from pipelines.settings import Workspace
 
@@ -31,8 +32,18 @@ def run_in_process(place: Workspace, *, say: Callable[[str], None]) -> list[str]
             instance=home, run_config=QUIET, raise_on_error=False
         )
     if not result.success:
-        raise failure_of(result)
-    return [f"{row['path']}: {row['problem']}" for row in night.warehouse.read("ops.failed_files").rows(named=True)]
+        error = failure_of(result)
+        for problem in tell_failure(place, str(error)):
+            say(problem)
+        raise error
+    failed = night.warehouse.read("ops.failed_files").rows(named=True)
+    return [*(f"{row['path']}: {row['problem']}" for row in failed), *night.unsent]
+
+
+def tell_failure(place: Workspace, why: str) -> list[str]:
+    """Tell people that a run failed; returns what could not be sent."""
+    configuration = place.configuration
+    return send(configuration.notices, configuration.journey.name, [Notice("failed", why)])
 
 
 def build_tables(night: Night) -> None:

@@ -9,6 +9,7 @@ import dagster as dg
 
 from pipelines.errors import ConfigurationError
 from pipelines.landing import settled_files
+from pipelines.notices import Notice, send
 from pipelines.remote import waiting
 from pipelines.schedules import nightly
 from pipelines.settings import Workspace, workspace_at
@@ -50,6 +51,19 @@ def bucket_sensor(_context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.Sk
     if datetime.now(UTC) - max(datetime.fromisoformat(item.modified) for item in objects.values()) < QUIET:
         return dg.SkipReason("objects are still arriving")
     return dg.RunRequest(run_key=hashlib.sha256(repr(sorted(objects)).encode()).hexdigest()[:16])
+
+
+@dg.run_failure_sensor(name="run_failed", monitored_jobs=[nightly], minimum_interval_seconds=60)
+def failure_sensor(context: dg.RunFailureSensorContext) -> None:
+    """Tell people of a run that failed."""
+    place = workspace_at(None)
+    error = context.failure_event.event_specific_data
+    cause = str(getattr(getattr(error, "error", None), "message", None) or context.failure_event.message)
+    notice = Notice(
+        "failed", f"run {context.dagster_run.run_id}: {cause.strip()}", {"run_id": context.dagster_run.run_id}
+    )
+    for problem in send(place.configuration.notices, place.configuration.journey.name, [notice]):
+        context.log.warning(problem)
 
 
 def landing_state(place: Workspace) -> tuple[str | None, bool]:

@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 
 import yaml
 from dotenv import dotenv_values
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from pipelines import readers
 from pipelines.errors import ConfigurationError, DataError
+from pipelines.notices import Notices
 from pipelines.settling import Settling
+from transforms.alerts import Alert
 from transforms.channel_rules import RULES
 from transforms.journey import Entry, Funnel, Journey
 from transforms.mapping import Source
@@ -25,6 +27,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 PRESETS = Path(__file__).resolve().parent / "presets"
 KEY_VARIABLE = "JOURNEYS_HMAC_KEY"
 WORKSPACE_VARIABLE = "JOURNEYS_WORKSPACE"
+
+OUTER = ("preset", "sources", "engine", "landing", "notices", "alerts")
 
 Place = tuple[str | int, ...]
 Model = TypeVar("Model")
@@ -44,12 +48,34 @@ class Configuration(Entry):
     sources: dict[str, Source] = Field(default_factory=dict)
     engine: Engine = Engine()
     landing: Settling = Settling()
+    notices: Notices = Notices()
+    alerts: tuple[Alert, ...] = ()
     journey: Journey = Journey()
+
+    @model_validator(mode="after")
+    def _alerts_ask_for_figures_that_exist(self) -> "Configuration":
+        known = {
+            "funnel_rate": [funnel.name for funnel in self.journey.funnels],
+            "kpi": [f"{kpi.stage}.{kpi.metric}" for kpi in self.journey.kpis],
+            "quarantined_share": list(self.sources),
+        }
+        for alert in self.alerts:
+            names = known[alert.metric]
+            if alert.of not in names:
+                near = get_close_matches(alert.of, names, 1)
+                hint = f" (did you mean '{near[0]}'?)" if near else ""
+                raise ValueError(
+                    f"alerts: no {alert.metric} of '{alert.of}'{hint}; there are: {', '.join(names) or 'none'}"
+                )
+        return self
 
     @property
     def version(self) -> str:
         """Hash of everything that can change a number, the channel rules with it."""
-        said = {**self.model_dump(mode="json", exclude={"engine", "landing", "preset"}), "channel_rules": RULES.version}
+        said = {
+            **self.model_dump(mode="json", exclude={"engine", "landing", "preset", "notices", "alerts"}),
+            "channel_rules": RULES.version,
+        }
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -142,7 +168,7 @@ def read_configuration(path: Path) -> Configuration:
     if "preset" in said:
         base = Document.read(preset_file(str(said["preset"]))).mapping()
     refuse_unknown_keys(document)
-    outer = {key: said[key] for key in ("preset", "sources", "engine", "landing") if key in said}
+    outer = {key: said[key] for key in OUTER if key in said}
     inner = {key: value for key, value in said.items() if key not in outer}
     configuration = document.validate(Configuration, {**outer, "journey": {**base, **inner}}, hidden="journey")
     refuse_misfits(document, configuration.sources)

@@ -1067,6 +1067,28 @@ OPS_FAILED_FILES = Table(
     ),
 )
 
+OPS_ALERTS = Table(
+    "ops.alerts",
+    "The alerts of journey.yaml: the figure of each, and whether it lies beyond its limit.",
+    ("metric", "subject", "direction", "limit"),
+    (
+        _c("metric", pl.String, "funnel_rate, kpi or quarantined_share."),
+        _c("subject", pl.String, "The funnel, the kpi as 'stage.metric', or the source."),
+        _c("direction", pl.String, "below or above: on which side of the limit the figure is told."),
+        _c("limit", pl.Float64, "The limit."),
+        _c("judged_by", pl.String, "interval (the whole 95 % interval lies beyond the limit) or value."),
+        _c("owner", pl.String, "Who is told."),
+        _c("numerator", pl.Int64, "Count above the line."),
+        _c("denominator", pl.Int64, "Count below the line."),
+        _c("value", pl.Float64, "numerator / denominator; null where the denominator is 0."),
+        _c("low", pl.Float64, "Low end of the Wilson 95 % interval."),
+        _c("high", pl.Float64, "High end of the Wilson 95 % interval."),
+        _c("is_crossed", pl.Boolean, "True when the figure lies beyond its limit."),
+        _c("since", TIME, "Start of the run that found it so first; null when it was never crossed."),
+        _c("is_news", pl.Boolean, "True when the run before found it otherwise."),
+    ),
+)
+
 OPS_REPORT_MANIFEST = Table(
     "ops.report_manifest",
     "The pages of the newest report site.",

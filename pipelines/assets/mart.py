@@ -10,6 +10,7 @@ from pipelines.night import Night
 from pipelines.stitching import effect_of_stitching
 from pipelines.warehouse import create_macros_and_views, lazily, sql_files, sql_text
 from transforms.adoption import adoption
+from transforms.alerts import judge_alerts
 from transforms.attribution import attribution, attribution_markov, journey_paths
 from transforms.changes import ENTRANT_COLUMNS, GROUP_COLUMNS, funnel_change_groups, funnel_change_steps
 from transforms.conversion import kpis, stage_conversion, stage_transitions, stage_velocity
@@ -176,6 +177,15 @@ def milestones(night: Night) -> Rows:
 def horizons(night: Night) -> Rows:
     """Write down up to when each source is complete."""
     return night.store("mart.horizons", night.horizons())
+
+
+@table_asset("ops.alerts", deps=["mart.funnel_change_steps", "mart.kpis", "ops.balances"])
+def alerts(night: Night) -> Rows:
+    """Hold figures against the limits of the alerts."""
+    figures = night.warehouse.query(sql_text("ops/alert_figures.sql")).lazy()
+    before = night.warehouse.read("ops.alerts").lazy()
+    judged = judge_alerts(figures, before, alerts=night.configuration.alerts, at=night.started_at)
+    return night.store("ops.alerts", judged)
 
 
 def conversions(night: Night) -> pl.LazyFrame:

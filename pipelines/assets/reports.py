@@ -4,8 +4,9 @@ import dagster as dg
 
 from pipelines.catalog import WRITER_POOL, asset_key
 from pipelines.night import Night
+from pipelines.notices import send
 from pipelines.publish import publish_site, publish_warehouse, stage_site
-from pipelines.report_inputs import REPORT_TABLES, manifest, report_day, run_record, site_files
+from pipelines.report_inputs import REPORT_TABLES, manifest, notices_of, report_day, run_record, site_files
 from pipelines.rules import remember_rules
 from pipelines.warehouse import insert
 from transforms.contracts import OPS_RUNS
@@ -32,7 +33,7 @@ def site(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
     group_name="reports",
     description="The warehouse and the report site as people see them: swapped in whole, by rename.",
     kinds={"duckdb"},
-    deps=[site, asset_key("core.customer_segments")],
+    deps=[site, asset_key("core.customer_segments"), asset_key("ops.alerts")],
     pool=WRITER_POOL,
 )
 def published(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
@@ -44,4 +45,6 @@ def published(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
     overview = publish_site(
         night.workspace.staged_site, night.workspace.reports, report_day(night), site_name=night.journey.name
     )
-    return dg.MaterializeResult(metadata={"overview": str(overview), "warehouse": str(night.workspace.published)})
+    night.unsent.extend(send(night.configuration.notices, night.journey.name, notices_of(night)))
+    where = {"overview": str(overview), "warehouse": str(night.workspace.published)}
+    return dg.MaterializeResult(metadata={**where, "notices that could not be sent": len(night.unsent)})
