@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from time import perf_counter
 
 import dagster as dg
 
@@ -39,12 +38,12 @@ def table_asset(*names: str, deps: Sequence[str] = ()) -> Callable[[Callable[[Ni
         def run(
             context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]
         ) -> Iterator[dg.MaterializeResult[None]]:
-            begun = perf_counter()
-            counts = function(night)
-            seconds = perf_counter() - begun
+            with night.timed(", ".join(names)) as step:
+                counts = function(night)
+                step.rows = sum(counts.values())
             for name in names:
-                night.say(f"{name:<28} {counts[name]:>12,} rows {seconds:>7.1f} s")
-                context.log.info("%s: %d rows in %.1f s", name, counts[name], seconds)
+                night.say(f"{name:<28} {counts[name]:>12,} rows {step.seconds:>7.1f} s")
+                context.log.info("%s: %d rows in %.1f s", name, counts[name], step.seconds)
                 yield dg.MaterializeResult(asset_key=asset_key(name), metadata={"dagster/row_count": counts[name]})
 
         return run

@@ -35,7 +35,8 @@ def checks_of(folder: Path) -> dg.AssetChecksDefinition:
     )
     def check(night: dg.ResourceParam[Night]) -> Iterator[dg.AssetCheckResult]:
         for name, text in texts.items():
-            offending = night.warehouse.query(text)
+            with night.timed(f"check {schema}.{table} {name}"):
+                offending = night.warehouse.query(text)
             yield dg.AssetCheckResult(
                 asset_key=key,
                 check_name=name,

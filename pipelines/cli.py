@@ -163,10 +163,17 @@ def sample(
 
 @app.command()
 @reported
-def run(workspace: WorkspaceOption = None) -> None:
+def run(
+    profile: Annotated[bool, typer.Option("--profile", help="Say at the end what each step took.")] = False,
+    workspace: WorkspaceOption = None,
+) -> None:
     """Run the night: read what landed, rebuild, check, publish the warehouse and the report site."""
-    place = workspace_at(workspace)
-    run_night(place)
+    steps: list[Any] = []
+    try:
+        run_night(workspace_at(workspace), steps)
+    finally:
+        if profile:
+            print_profile(steps)
 
 
 @app.command()
@@ -427,16 +434,28 @@ def place_on(workspace: Path | None, as_known_on: str | None) -> Iterator[Worksp
         yield place
 
 
-def run_quietly(place: Workspace, say: Callable[[str], None]) -> list[str]:
+def run_quietly(place: Workspace, say: Callable[[str], None], steps: list[Any] | None = None) -> list[str]:
     """Run the night in process; returns what could not be read."""
     from pipelines.run import run_in_process
 
-    return run_in_process(place, say=say)
+    return run_in_process(place, say=say, steps=steps)
 
 
-def run_night(place: Workspace) -> None:
+def print_profile(steps: list[Any]) -> None:
+    """Print what the steps of a run took, the longest first, and all of them together."""
+    rows = [
+        (step.name, step.rows, round(step.seconds, 2), round(step.rows / step.seconds) if step.rows and step.seconds else None,
+         step.peak_mb)
+        for step in sorted(steps, key=lambda step: -step.seconds)
+    ]  # fmt: skip
+    total = round(sum(step.seconds for step in steps), 2)
+    peak = max((step.peak_mb for step in steps), default=0)
+    print_rows(["step", "rows", "seconds", "rows/s", "peak MB"], [*rows, ("all steps", None, total, None, peak)])
+
+
+def run_night(place: Workspace, steps: list[Any] | None = None) -> None:
     """Run the night in process, a line a step, and say what came of it; exit 1 when a file could not be read."""
-    problems = run_quietly(place, lambda line: out.print(line, markup=False))
+    problems = run_quietly(place, lambda line: out.print(line, markup=False), steps)
     for line in answers.telling_numbers(place):
         out.print(line, markup=False)
     print_where(place)

@@ -1,9 +1,12 @@
 """The night: what one run works with, given to every asset as a resource."""
 
-from collections.abc import Callable, Iterable
+import resource
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from time import perf_counter
 
 import polars as pl
 
@@ -29,6 +32,16 @@ class Vanished:
     at: str
 
 
+@dataclass
+class Step:
+    """A step of a run: what it took, and how many rows its tables hold afterwards."""
+
+    name: str
+    rows: int | None = None
+    seconds: float = 0.0
+    peak_mb: int = 0
+
+
 @dataclass(frozen=True)
 class Night:
     """One run over one workspace. Its start is the only clock that a run reads, and goes into ops.runs alone.
@@ -42,6 +55,7 @@ class Night:
     loaded: dict[str, int] = field(default_factory=lambda: {"files": 0, "rows": 0})
     waiting: list[str] = field(default_factory=list)
     unsent: list[str] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     until: datetime | None = None
 
     @property
@@ -94,6 +108,15 @@ class Night:
         return frame.cast(pl.String).with_columns(
             pl.col("superseded_at").str.to_datetime("%+", time_unit="us", time_zone="UTC")
         )
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[Step]:
+        """Keep what a step takes, for as long as the block runs."""
+        step, begun = Step(name), perf_counter()
+        yield step
+        step.seconds = perf_counter() - begun
+        step.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        self.steps.append(step)
 
     def store(self, name: str, frame: pl.DataFrame | pl.LazyFrame) -> dict[str, int]:
         """Put these rows in place of a table's; returns the table's row count by its name."""

@@ -20,7 +20,7 @@ from pipelines.settings import Workspace
 from pipelines.warehouse import PublishedWarehouse, Warehouse, sql_files, sql_text
 from reports.page import Query
 from reports.site import SiteFacts, UnknownPage, build_site, build_standalone
-from transforms.contracts import OPS_REPORT_MANIFEST, OPS_RUNS
+from transforms.contracts import OPS_REPORT_MANIFEST, OPS_RUNS, OPS_STEPS
 
 STORED = (
     "core.funnel_definitions",
@@ -163,6 +163,21 @@ def run_record(night: Night) -> pl.DataFrame:
         "message": message(night, len(failed)),
     }
     return pl.DataFrame([row], schema=OPS_RUNS.schema)
+
+
+def step_records(night: Night) -> pl.DataFrame:
+    """Rows of OPS_STEPS: what each step took so far, in order."""
+    rows = [
+        {
+            "run_id": night.run_id,
+            "step": step.name,
+            "rows": step.rows,
+            "seconds": round(step.seconds, 3),
+            "peak_mb": step.peak_mb,
+        }
+        for step in night.steps
+    ]
+    return pl.DataFrame(rows, schema=OPS_STEPS.schema)
 
 
 def message(night: Night, failed: int) -> str | None:

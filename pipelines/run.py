@@ -10,7 +10,7 @@ from pipelines.catalog import WRITERS
 from pipelines.checks import checks
 from pipelines.definitions import assets
 from pipelines.errors import ConfigurationError, DataError
-from pipelines.night import Night
+from pipelines.night import Night, Step
 from pipelines.notices import Notice, send
 from pipelines.schedules import nightly
 from pipelines.settings import Workspace
@@ -18,13 +18,13 @@ from pipelines.settings import Workspace
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def run_in_process(place: Workspace, *, say: Callable[[str], None]) -> list[str]:
-    """Run the night, and say each table as it is written.
+def run_in_process(place: Workspace, *, say: Callable[[str], None], steps: list[Step] | None = None) -> list[str]:
+    """Run the night, and say each table as it is written. What each step took is added to `steps`.
 
     Returns what went wrong without stopping the run (files that could not be read).
     Raises ConfigurationError and DataError as they come, and DataError when a check fails.
     """
-    night = Night(place, say=say)
+    night = Night(place, say=say, steps=[] if steps is None else steps)
     night.configuration  # noqa: B018  (a wrong configuration is told before anything runs)
     with instance() as home, night.warehouse.opened():
         definitions = dg.Definitions(assets=assets, asset_checks=checks, jobs=[nightly], resources={"night": night})

@@ -1008,6 +1008,19 @@ OPS_RUNS = Table(
     ),
 )
 
+OPS_STEPS = Table(
+    "ops.steps",
+    "What each step of the last run took.",
+    ("run_id", "step"),
+    (
+        _c("run_id", pl.String, "The run."),
+        _c("step", pl.String, "The step: the tables it wrote, its checks, or what it published."),
+        _c("rows", pl.Int64, "Rows of its tables afterwards; null where it writes none."),
+        _c("seconds", pl.Float64, "How long it took."),
+        _c("peak_mb", pl.Int64, "The most memory that the process had held by its end, in MiB."),
+    ),
+)
+
 OPS_BALANCES = Table(
     "ops.balances",
     "The books of each file: rows in, and where each of them went.",

@@ -6,7 +6,15 @@ from pipelines.catalog import WRITER_POOL, asset_key
 from pipelines.night import Night
 from pipelines.notices import send
 from pipelines.publish import publish_site, publish_warehouse, stage_site
-from pipelines.report_inputs import REPORT_TABLES, manifest, notices_of, report_day, run_record, site_files
+from pipelines.report_inputs import (
+    REPORT_TABLES,
+    manifest,
+    notices_of,
+    report_day,
+    run_record,
+    site_files,
+    step_records,
+)
 from pipelines.rules import remember_rules
 from pipelines.warehouse import insert
 from transforms.contracts import OPS_RUNS
@@ -22,8 +30,9 @@ from transforms.contracts import OPS_RUNS
 )
 def site(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
     """Draw the pages, and keep them until they are published."""
-    pages = site_files(night)
-    stage_site(pages, night.workspace.staged_site)
+    with night.timed("report site"):
+        pages = site_files(night)
+        stage_site(pages, night.workspace.staged_site)
     night.store("ops.report_manifest", manifest(pages))
     return dg.MaterializeResult(metadata={"files": len(pages), "bytes": sum(map(len, pages.values()))})
 
@@ -40,11 +49,13 @@ def published(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
     """Publish what this run made."""
     with night.warehouse.writing() as connection:
         insert(connection, OPS_RUNS, run_record(night))
+    night.store("ops.steps", step_records(night))
     remember_rules(night.workspace.landing, night.configuration, night.started_at)
-    publish_warehouse(night.warehouse, night.workspace.published)
-    overview = publish_site(
-        night.workspace.staged_site, night.workspace.reports, report_day(night), site_name=night.journey.name
-    )
+    with night.timed("publish"):
+        publish_warehouse(night.warehouse, night.workspace.published)
+        overview = publish_site(
+            night.workspace.staged_site, night.workspace.reports, report_day(night), site_name=night.journey.name
+        )
     night.unsent.extend(send(night.configuration.notices, night.journey.name, notices_of(night)))
     where = {"overview": str(overview), "warehouse": str(night.workspace.published)}
     return dg.MaterializeResult(metadata={**where, "notices that could not be sent": len(night.unsent)})

@@ -337,12 +337,17 @@ def test_a_file_that_is_still_being_written_waits_for_the_next_run_and_is_told(o
     assert waiting in journeys("status", "--workspace", own_shop.root).out
 
 
-def test_running_twice_changes_nothing(own_shop: Workspace) -> None:
+def test_running_twice_changes_nothing_and_says_what_each_step_took(own_shop: Workspace) -> None:
     tables, pages = contents(own_shop), bytes_below(own_shop.reports)
 
-    told = journeys("run", "-w", own_shop.root)
+    told = journeys("run", "--profile", "-w", own_shop.root)
 
     assert told.status == 0, told.err
+    steps = {line.split("\t")[0] for line in told.out.splitlines() if line.count("\t") == 4}
+    assert {"core.events", "report site", "publish", "all steps"} <= steps
+    assert answers.sql(own_shop, "SELECT count(*) > 20, min(seconds) >= 0, min(peak_mb) > 0 FROM ops.steps")[1] == [
+        (True, True, True)
+    ]
     assert contents(own_shop) == tables
     assert bytes_below(own_shop.reports) == pages
 
