@@ -9,6 +9,7 @@ import dagster as dg
 from pipelines.catalog import WRITERS
 from pipelines.checks import checks
 from pipelines.definitions import assets
+from pipelines.erasure import finish
 from pipelines.errors import ConfigurationError, DataError
 from pipelines.night import Night
 from pipelines.schedules import nightly
@@ -18,7 +19,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def run_in_process(place: Workspace, *, say: Callable[[str], None]) -> list[str]:
-    """Run the night, and say each table as it is written.
+    """Run the night, say each table as it is written, and finish erasures that have begun.
 
     Returns what went wrong without stopping the run (files that could not be read).
     Raises ConfigurationError and DataError as they come, and DataError when a check fails.
@@ -32,6 +33,7 @@ def run_in_process(place: Workspace, *, say: Callable[[str], None]) -> list[str]
         )
     if not result.success:
         raise failure_of(result)
+    finish(place)
     return [f"{row['path']}: {row['problem']}" for row in night.warehouse.read("ops.failed_files").rows(named=True)]
 
 

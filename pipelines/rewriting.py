@@ -1,0 +1,142 @@
+"""Rewriting: a landed file written again without some of its rows, and otherwise as it was."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.errors import DataError
+from pipelines.readers import delimited, parquet
+from pipelines.readers.native import Feed
+from pipelines.readers.text import BLOCK_BYTES, COMPRESSIONS, opened
+from transforms.mapping import DELIMITED, Wanted
+
+DRAFT = ".erasing"
+
+
+def write_without(path: Path, feed: Feed, needed: Wanted, rows: set[int]) -> Path:
+    """Write a file without these rows (numbered as the warehouse does) to a draft beside it; returns the draft.
+
+    The draft has the format, compression, permissions and time of the file, and is on disk; of lines, those that are kept
+    are the same byte by byte. Raises DataError when the file has not all of these rows, UnreadableFile when it cannot be read.
+    """
+    draft = path.with_name(f".{path.name}{DRAFT}")
+    if feed.source.format == "parquet":
+        removed = _write_parquet(path, draft, rows)
+    else:
+        removed = _write_lines(path, draft, _lines_a_row(path, feed, needed), rows)
+    if removed != len(rows):
+        draft.unlink(missing_ok=True)
+        raise DataError(
+            f"{path}: {removed} of {len(rows)} rows were found in it, so it is not the file that was read; nothing of it was changed"
+        )
+    shutil.copymode(path, draft)
+    status = path.stat()
+    os.utime(draft, ns=(status.st_atime_ns, status.st_mtime_ns))
+    flushed(draft)
+    return draft
+
+
+def put_in_place(draft: Path, path: Path) -> None:
+    """Rename a draft over the file."""
+    os.replace(draft, path)
+    flushed(path.parent)
+
+
+def flushed(path: Path) -> None:
+    """See a file or a folder to disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# ---------------------------------------------------------------- lines
+
+
+def _lines_a_row(path: Path, feed: Feed, needed: Wanted) -> Iterator[tuple[bool, int]]:
+    """Of each piece of a file whether it is a row (a header is none), and how many lines it takes."""
+    if feed.source.format in DELIMITED:
+        yield from delimited.lines_a_row(path, feed.source, needed)
+        return
+    while True:
+        yield True, 1
+
+
+def _write_lines(path: Path, draft: Path, pieces: Iterator[tuple[bool, int]], rows: set[int]) -> int:
+    """Copy a file of lines without these rows; returns how many were left out."""
+    row = left = removed = 0
+    is_kept = True
+    with _written(draft, path.suffix.lower()) as target:
+        for line in _raw_lines(path):
+            if not left:
+                is_row, left = next(pieces, (False, 1))
+                row += is_row
+                is_kept = not (is_row and row in rows)
+                removed += not is_kept
+            left -= 1
+            if is_kept:
+                target.write(line)
+    return removed
+
+
+def _raw_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a file as they are, with what ends them."""
+    with opened(path) as stream:
+        carry = b""
+        while block := stream.read(BLOCK_BYTES):
+            *lines, carry = (carry + block).split(b"\n")
+            yield from (line + b"\n" for line in lines)
+        if carry:
+            yield carry
+
+
+def _written(draft: Path, ending: str) -> Any:
+    if ending in COMPRESSIONS:
+        return pa.output_stream(str(draft), compression=COMPRESSIONS[ending])
+    return draft.open("wb")
+
+
+# ---------------------------------------------------------------- Parquet
+
+
+def _write_parquet(path: Path, draft: Path, rows: set[int]) -> int:
+    """Copy a Parquet file without these rows, row group by row group; returns how many were left out."""
+    is_packed = path.suffix.lower() in COMPRESSIONS and not parquet.is_bare(path)
+    with ExitStack() as stack:
+        source: Any = str(path)
+        target: Any = str(draft)
+        if is_packed:
+            source = stack.enter_context(TemporaryFile())
+            shutil.copyfileobj(cast(Any, stack.enter_context(opened(path))), source, BLOCK_BYTES)
+            target = stack.enter_context(_written(draft, path.suffix.lower()))
+        file = stack.enter_context(pq.ParquetFile(source))
+        return _copy_groups(file, target, rows)
+
+
+def _copy_groups(file: pq.ParquetFile, target: Any, rows: set[int]) -> int:
+    """Write the row groups of a file without these rows."""
+    removed = first = 0
+    with pq.ParquetWriter(target, file.schema_arrow, compression=_codecs(file.metadata)) as writer:
+        for group in range(file.metadata.num_row_groups):
+            table = file.read_row_group(group)
+            kept = [row not in rows for row in range(first + 1, first + 1 + table.num_rows)]
+            removed += kept.count(False)
+            first += table.num_rows
+            writer.write_table(table if all(kept) else table.filter(pa.array(kept)))
+    return removed
+
+
+def _codecs(metadata: Any) -> Any:
+    """The compression of each column, as its first row group has it."""
+    if not metadata.num_row_groups:
+        return "snappy"
+    columns = [metadata.row_group(0).column(number) for number in range(metadata.num_columns)]
+    return {column.path_in_schema: column.compression for column in columns}
