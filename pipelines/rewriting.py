@@ -124,14 +124,51 @@ def _write_parquet(path: Path, draft: Path, rows: set[int]) -> int:
 def _copy_groups(file: pq.ParquetFile, target: Any, rows: set[int]) -> int:
     """Write the row groups of a file without these rows."""
     removed = first = 0
-    with pq.ParquetWriter(target, file.schema_arrow, compression=_codecs(file.metadata)) as writer:
+    schema = pa.schema([_flat(field) for field in file.schema_arrow], file.schema_arrow.metadata)
+    with pq.ParquetWriter(target, schema, compression=_codecs(file.metadata)) as writer:
         for group in range(file.metadata.num_row_groups):
             table = file.read_row_group(group)
             kept = [row not in rows for row in range(first + 1, first + 1 + table.num_rows)]
             removed += kept.count(False)
             first += table.num_rows
-            writer.write_table(table if all(kept) else table.filter(pa.array(kept)))
+            writer.write_table(_own_words(table.filter(pa.array(kept, pa.bool_())), schema))
     return removed
+
+
+def _own_words(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with dictionaries that hold the words of its own rows alone."""
+    columns = [
+        column.cast(field.type.value_type).dictionary_encode().cast(field.type)
+        if pa.types.is_dictionary(field.type)
+        else column.cast(field.type)
+        for column, field in zip(table.columns, schema, strict=True)
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _flat(field: pa.Field) -> pa.Field:
+    """A field without dictionaries inside of lists and structs, which cannot be cut down to the words of some rows."""
+    is_flat = pa.types.is_dictionary(field.type) or not _holds_dictionary(field.type)
+    return field if is_flat else field.with_type(_without_dictionaries(field.type))
+
+
+def _holds_dictionary(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return True
+    return any(_holds_dictionary(kind.field(number).type) for number in range(kind.num_fields))
+
+
+def _without_dictionaries(kind: pa.DataType) -> pa.DataType:
+    """A nested type with the values of its dictionaries in their place."""
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    members = [kind.field(number) for number in range(kind.num_fields)]
+    inner = [member.with_type(_without_dictionaries(member.type)) for member in members]
+    if pa.types.is_struct(kind):
+        return pa.struct(inner)
+    if pa.types.is_large_list(kind):
+        return pa.large_list(inner[0])
+    return pa.list_(inner[0]) if pa.types.is_list(kind) else kind
 
 
 def _codecs(metadata: Any) -> Any:
@@ -139,4 +176,4 @@ def _codecs(metadata: Any) -> Any:
     if not metadata.num_row_groups:
         return "snappy"
     columns = [metadata.row_group(0).column(number) for number in range(metadata.num_columns)]
-    return {column.path_in_schema: column.compression for column in columns}
+    return {column.path_in_schema: column.compression.replace("UNCOMPRESSED", "NONE") for column in columns}
