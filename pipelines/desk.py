@@ -17,7 +17,7 @@ from pipelines.warehouse import Connection, scratch
 from transforms.blocked import BLOCKED, blocked_values
 from transforms.canonical import Rules, canonical_rows
 from transforms.channel_rules import RULES
-from transforms.erasure import NOBODY_ERASED, Tombstones, erased_rows, suppressed
+from transforms.erasure import NOBODY_ERASED, Tombstones, erased_rows, erased_texts, suppressed
 from transforms.journey import Journey
 from transforms.mapping import (
     DELIMITED,
@@ -74,7 +74,7 @@ class Desk:
             kept = canonical.join(erased, on=["file", "row"], how="anti", maintain_order="left")
         return Judged(
             kept.filter(pl.col("reason").is_null()).drop("text", "reason", "field"),
-            suppressed(summary, erased),
+            suppressed(summary, pl.concat([erased, erased_texts(summary, self.tombstones, rules=self.rules)]).unique()),
             blocked_values(mapped, canonical, rules=self.rules),
         )
 

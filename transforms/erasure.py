@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from transforms.canonical import Rules, identifier_values
 from transforms.contracts import IDENTIFIERS
 from transforms.hashing import SEPARATOR
 
 SUPPRESSED = "suppressed"
+WORD = r"[\p{L}\p{N}_.%+@-]+"
 PLACES = {"file": pl.UInt32, "row": pl.Int64}
 
 
@@ -53,6 +55,25 @@ def erased_rows(canonical: pl.DataFrame, tombstones: Tombstones) -> pl.DataFrame
     carries = [pl.col(name).is_in(values) for name, values in held.items() if values]
     found = canonical.filter(pl.any_horizontal(carries)) if carries else canonical.clear()
     return found.select(*PLACES).unique().sort(*PLACES)
+
+
+def erased_texts(summary: pl.DataFrame, tombstones: Tombstones, *, rules: Rules) -> pl.DataFrame:
+    """The rows that cannot be used and whose text has a word in it that is an identifier of an erased person.
+
+    In:  row summaries (transforms/outcomes.py) with the text of such rows.
+    Out: file, row; each once, in order.
+    """
+    unusable = summary.filter(pl.col("reason").is_not_null() & pl.col("text").is_not_null())
+    if not tombstones or unusable.is_empty():
+        return pl.DataFrame(schema=PLACES)
+    words = unusable.select(*PLACES, word=pl.col("text").str.extract_all(WORD)).explode("word").drop_nulls("word")
+    told = words["word"].unique()
+    named: set[str] = set()
+    for namespace in (name for name in IDENTIFIERS if name in tombstones.namespaces):
+        stored = identifier_values(told, namespace=namespace, rules=rules)
+        held = tombstones.held(namespace, stored.unique().drop_nulls())
+        named |= set(told.filter(stored.is_in(held)))
+    return words.filter(pl.col("word").is_in(sorted(named))).select(*PLACES).unique().sort(*PLACES)
 
 
 def suppressed(summary: pl.DataFrame, erased: pl.DataFrame) -> pl.DataFrame:
