@@ -20,7 +20,7 @@ from pipelines import readers
 from pipelines.desk import Desk, desks_of
 from pipelines.drift import rows_of
 from pipelines.errors import DataError, UnreadableFile
-from pipelines.ingest import numbered
+from pipelines.ingest import NONE_EARLIER, numbered
 from pipelines.journal import JOURNAL, append, entries
 from pipelines.landing import FILES, REPLAYS, Entry, LandedFile, Replay, content_id, look, replays
 from pipelines.people import counted, named, written_as
@@ -52,6 +52,7 @@ from pipelines.warehouse import Connection, Warehouse, ask, open_published, quot
 from transforms.contracts import IDENTIFIERS, TABLES
 from transforms.erasure import Tombstones, digest, erased_rows
 from transforms.identity import IDENTIFIER
+from transforms.outcomes import row_summary, with_keys
 
 LEAST_DIGITS = 5
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -202,7 +203,7 @@ def _planned(place: Workspace, asked: str, say: Say) -> Plan:
         members = ask(connection, "ops/customer_identifiers.sql", {"customer": customer})
         keys = ask(connection, "ops/erased_keys.sql", {"customer": customer}, members=members)
         landed = look(place.landing, configuration.sources).files
-        scan = _Scan(desks, members, frozenset(keys["row_key"]))
+        scan = _Scan(desks, members, keys["row_key"])
         say(f"reading {counted(len(landed), 'landed file')} for what is theirs …")
         found = [(file, scan.rows(file)) for file in landed]
         ledger = ask(connection, "ops/erased_places.sql", keys=keys)
@@ -292,7 +293,7 @@ def _is_read_whole(desk: Desk) -> bool:
 class _Scan:
     """Looks through landed files for rows that carry identifiers of one person, and notes how these are written there."""
 
-    def __init__(self, desks: Mapping[str, list[Desk]], members: pl.DataFrame, keys: frozenset[int]) -> None:
+    def __init__(self, desks: Mapping[str, list[Desk]], members: pl.DataFrame, keys: pl.Series) -> None:
         self.desks = desks
         self.keys = keys
         salt = "00"
@@ -314,11 +315,19 @@ class _Scan:
             with scratch() as connection:
                 for part in rows_of(file.path, desk.feed, desk.needed):
                     _, mapped, canonical = desk.read(numbered(part, file, 0), connection)
-                    found |= set(erased_rows(canonical, self.stones)["row"])
+                    found |= set(erased_rows(canonical, self.stones)["row"]) | self._by_key(canonical, desk)
                     self._note_written(mapped, canonical)
         except UnreadableFile:
             self.unread.append(file.relative)
         return found
+
+    def _by_key(self, canonical: pl.DataFrame, desk: Desk) -> set[int]:
+        """Rows of the person's events in older versions of a whole, of which the ledger keeps no keys."""
+        if desk.source.whole is None:
+            return set()
+        summary = row_summary(canonical, source=desk.source)
+        keyed = with_keys(summary, name=desk.name, source=desk.source, earlier=NONE_EARLIER)
+        return set(keyed.filter(pl.col("row_key").is_in(self.keys.implode()))["row"])
 
     def _note_written(self, mapped: pl.DataFrame, canonical: pl.DataFrame) -> None:
         for name, values in self.held.items():

@@ -307,6 +307,43 @@ def test_tables_and_pages_of_reports_that_name_the_customer_lose_the_rows_or_go(
     assert [page.name for page in tables.parent.glob("*.html")] == ["index.html"]
 
 
+WHOLE = """
+sources:
+  web:
+    format: csv
+    files: "web*"
+    whole: {by: [day], exported_at: [_%Y%m%d]}
+    fields: {event: event, event_id: id, occurred_at: at, user_id: user, anonymous_id: browser}
+"""
+WHOLE_DAY = [
+    "d1,login,2026-01-01T09:00:00Z,ann-one,kiosk",
+    "d1,page_view,2026-01-01T09:01:00Z,,kiosk",
+    "d1,login,2026-01-01T19:00:00Z,ben-two,kiosk",
+]
+
+
+def days(folder, lines):
+    """A workspace with a day that was exported twice, the second time with a row more."""
+    place = Place(folder)
+    place.landing.mkdir(parents=True)
+    (folder / ".env").write_text("JOURNEYS_HMAC_KEY=key\n")
+    (folder / "journey.yaml").write_text(WHOLE)
+    numbered = [f"e{WHOLE_DAY.index(line)},{line}\n" for line in lines]
+    later = "e9,d1,login,2026-01-01T20:00:00Z,ben-two,browser-ben\n"
+    for name, extra in (("web_20260102.csv", ""), ("web_20260103.csv", later)):
+        (place.landing / name).write_text("id,day,event,at,user,browser\n" + "".join(numbered) + extra)
+    return place.night()
+
+
+def test_older_versions_of_a_whole_lose_the_persons_rows_too(tmp_path):
+    place = days(tmp_path / "with", WHOLE_DAY)
+
+    receipt = place.erase()
+
+    assert receipt.files == {"web_20260102.csv": 2, "web_20260103.csv": 2}
+    assert place.core() == days(tmp_path / "without", WHOLE_DAY[2:]).core()
+
+
 # ---------------------------------------------------------------- the receipt
 
 
