@@ -9,8 +9,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from pipelines import erasure
+from pipelines.cli import app
 from pipelines.engines.local import LocalEngine
 from pipelines.errors import DataError
 from pipelines.ingest import load_new_files
@@ -418,6 +420,18 @@ def test_a_file_that_would_have_to_be_read_again_and_is_gone_stops_it(place, nam
         place.erase()
 
     assert not (place.landing / "_journal" / "erasures.ndjson").exists()
+
+
+def test_the_command_answers_in_counts_and_says_what_would_be_right(place):
+    said = CliRunner().invoke(app, ["erase", "ann-one", "--dry-run", "--workspace", str(place.root)])
+    told = CliRunner().invoke(app, ["erase", "ann-one", "--dry-run", "--json", "--workspace", str(place.root)])
+    unknown = CliRunner().invoke(app, ["erase", "ann-onee", "--workspace", str(place.root)])
+
+    assert said.exit_code == told.exit_code == 0
+    assert "Landed files rewritten (6, 15 rows):" in said.stdout
+    assert said.stdout.endswith("Nothing was written.\n")
+    assert json.loads(told.stdout)["files"]["web1.csv"] == 5
+    assert (unknown.exit_code, "the nearest is user_id:ann-one" in unknown.stderr) == (1, True)
 
 
 # ---------------------------------------------------------------- reloads
