@@ -22,7 +22,7 @@ from pipelines.drift import rows_of
 from pipelines.errors import DataError, UnreadableFile
 from pipelines.ingest import NONE_EARLIER, numbered
 from pipelines.journal import JOURNAL, append, entries
-from pipelines.landing import FILES, REPLAYS, Entry, LandedFile, Replay, content_id, look, replays
+from pipelines.landing import FILES, REPLAYS, Entry, LandedFile, Replay, content_id, later_judgements, look, replays
 from pipelines.people import counted, named, written_as
 from pipelines.reported import scrub
 from pipelines.rewriting import DRAFT, put_in_place, write_without
@@ -193,10 +193,13 @@ def _planned(place: Workspace, asked: str, say: Say) -> Plan:
     known = _erased(place, asked)
     if known is not None:
         raise DataError(f"'{asked}' was erased on {known.at[:16].replace('T', ' ')} UTC already")
-    desks = {
-        name: desks_of(name, source, place.landing, journey=configuration.journey, hmac_key=key)
-        for name, source in configuration.sources.items()
-    }
+    try:
+        desks = {
+            name: desks_of(name, source, place.landing, journey=configuration.journey, hmac_key=key)
+            for name, source in configuration.sources.items()
+        }
+    except UnreadableFile as error:
+        raise DataError(f"{error}; a source that cannot be read cannot be searched") from error
     with Warehouse(place.build_file, memory=configuration.engine.memory).opened() as connection:
         customer = _customer_of(place, connection, asked)
         _refuse_other_rules(place, connection, desks)
@@ -270,7 +273,7 @@ def _refuse_gone(
 ) -> None:
     """Raise DataError when a file that has to be rewritten, or read again with those that are, is not there any more."""
     held = connection.sql("SELECT file_id, source, path FROM raw.files ORDER BY path").pl()
-    replayed = {replay.file_id for replay in replays(place.landing)}
+    replayed = set(later_judgements(place.landing))
     whole = {
         source
         for file_id, source, _ in held.rows()
@@ -418,11 +421,23 @@ def go_on(landing: Path, configuration: Configuration, *, say: Say, hmac_key: Ca
         say(f"Erased   {', '.join(f'{count:,} lines of the journal {name}' for name, count in cleaned.items())}")
     work = {step.file_id: step for step in told if step.step == REMOVE}
     copies = _copies(landing.resolve(), set(work))
-    for file_id, paths in sorted(copies.items()):
+    for file_id, paths in sorted(copies.items(), key=lambda item: work[item[0]].path):
         step = work[file_id]
         name = step.said["source"]
-        desks = desks_of(name, configuration.sources[name], landing, journey=configuration.journey, hmac_key=hmac_key())
-        _rewrite(landing.resolve(), step, paths, desks)
+        if name not in configuration.sources:
+            raise DataError(
+                f"{step.path} still holds rows of an erased person, and its source '{name}' is no longer in journey.yaml; "
+                "put the source back until the erasure has ended"
+            )
+        try:
+            desks = desks_of(
+                name, configuration.sources[name], landing, journey=configuration.journey, hmac_key=hmac_key()
+            )
+            _rewrite(landing.resolve(), step, paths, desks)
+        except (OSError, UnreadableFile) as error:
+            raise DataError(
+                f"{step.path} cannot be rewritten without the rows of an erased person ({error}); put that right, then run again"
+            ) from error
         say(f"Erased   {counted(len(step.rows), 'row')} of {step.path}")
 
 

@@ -40,7 +40,7 @@ NOBODY_ERASED = Tombstones()
 
 def digest(salt: str, namespace: str, value: str) -> str:
     """The HMAC-SHA256 of an identifier under a salt, in hexadecimal. In: the value as the warehouse keeps it."""
-    return hmac.new(bytes.fromhex(salt), f"{namespace}{SEPARATOR}{value}".encode(), "sha256").hexdigest()
+    return hmac.digest(bytes.fromhex(salt), f"{namespace}{SEPARATOR}{value}".encode(), "sha256").hex()
 
 
 def erased_rows(canonical: pl.DataFrame, tombstones: Tombstones) -> pl.DataFrame:

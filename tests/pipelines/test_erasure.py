@@ -309,6 +309,34 @@ def test_tables_and_pages_of_reports_that_name_the_customer_lose_the_rows_or_go(
     assert [page.name for page in tables.parent.glob("*.html")] == ["index.html"]
 
 
+def test_rows_that_were_asked_for_again_stay_as_they_were_judged(place):
+    later = "2026-12-31T00:00:00+00:00"
+    file_id = place.rows("SELECT file_id FROM raw.files WHERE path = 'web1.csv'")[0][0]
+    said = {"file_id": file_id, "source": "web", "path": "web1.csv", "reason": "future_time", "at": later}
+    replays = place.landing / "_journal" / "replays.ndjson"
+    replays.write_text(json.dumps(said) + "\n")
+    place.night()
+
+    place.erase()
+
+    told = [json.loads(line) for line in replays.read_text().splitlines()]
+    now = place.rows("SELECT file_id FROM raw.files WHERE path = 'web1.csv'")[0][0]
+    assert [(line["file_id"], line["at"]) for line in told] == [(file_id, later), (now, later)]
+    assert place.rows("SELECT count(*) FROM raw.web_events WHERE event_id = 'w3'") == [(1,)]
+
+
+def test_a_source_that_is_gone_while_its_files_have_to_be_rewritten_is_asked_for(place, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr("pipelines.erasure._copies", killed)
+        place.erase()
+    place.journey_file.write_text(JOURNEY.replace("  crm:\n", "  customers:\n"))
+
+    with pytest.raises(
+        DataError, match=r"crm1.csv still holds rows of an erased person, and its source 'crm' is no longer"
+    ):
+        Place(place.root).night()
+
+
 WHOLE = """
 sources:
   web:
