@@ -412,6 +412,32 @@ def unmerge(
 
 @app.command()
 @reported
+def erase(
+    identifier: Annotated[str, typer.Argument(help="An identifier, namespace:identifier, or a customer_id.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be erased, and write nothing.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget a person for good: rewrite the landed files without them, run the night, and give a receipt."""
+    from pipelines import erasure
+
+    place = workspace_at(workspace)
+    place.configuration  # noqa: B018  (a wrong configuration is told first)
+    quiet = (lambda _line: None) if as_json else (lambda line: out.print(line, markup=False))
+    problems: list[str] = []
+    if dry_run:
+        receipt = erasure.rehearse(place, identifier, say=quiet)
+    else:
+        receipt = erasure.erase(place, identifier, run=lambda: problems.extend(run_quietly(place, quiet)), say=quiet)
+    print_json(asdict(receipt)) if as_json else erasure.print_receipt(receipt, out)
+    for problem in problems:
+        err.print(f"error: {problem}", markup=False)
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+@reported
 def dictionary(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Print the data dictionary: every table and column with its sentence, as Markdown."""
     from pipelines.dictionary import dictionary_markdown, dictionary_tables

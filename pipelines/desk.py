@@ -12,10 +12,12 @@ from pipelines.drift import held_to_schema
 from pipelines.errors import UnreadableFile
 from pipelines.landing import JUDGED_BY_THE_CLOCK, content_id, replays
 from pipelines.readers import Feed
+from pipelines.tombstones import tombstones
 from pipelines.warehouse import Connection, scratch
 from transforms.blocked import BLOCKED, blocked_values
 from transforms.canonical import Rules, canonical_rows
 from transforms.channel_rules import RULES
+from transforms.erasure import NOBODY_ERASED, Tombstones, erased_rows, erased_texts, suppressed
 from transforms.journey import Journey
 from transforms.mapping import (
     DELIMITED,
@@ -52,6 +54,7 @@ class Desk:
     zones: Zones
     lookups: dict[str, pl.DataFrame]
     rule_version: str
+    tombstones: Tombstones = NOBODY_ERASED
 
     @property
     def source(self) -> Source:
@@ -59,7 +62,24 @@ class Desk:
         return self.feed.source
 
     def judge(self, rows: pl.DataFrame, connection: Connection) -> "Judged":
-        """The canonical rows and the summary of each row, with the text of the rows that cannot be used."""
+        """The canonical rows and the summary of each row, with the text of the rows that cannot be used.
+
+        Of the rows of erased persons nothing is left but that they were there.
+        """
+        complete, mapped, canonical = self.read(rows, connection)
+        summary = _with_text(row_summary(canonical, source=self.source), complete)
+        erased = erased_rows(canonical, self.tombstones)
+        kept = canonical
+        if erased.height:
+            kept = canonical.join(erased, on=["file", "row"], how="anti", maintain_order="left")
+        return Judged(
+            kept.filter(pl.col("reason").is_null()).drop("text", "reason", "field"),
+            suppressed(summary, pl.concat([erased, erased_texts(summary, self.tombstones, rules=self.rules)]).unique()),
+            blocked_values(mapped, canonical, rules=self.rules),
+        )
+
+    def read(self, rows: pl.DataFrame, connection: Connection) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        """Rows with all columns that are wanted, the same as the mapping reads them, and as canonical rows."""
         complete = self.feed.completed(readers.extract(rows, self.source, self.needed, connection))
         complete = held_to_schema(complete, self.source, connection)
         plan = mapped_rows(
@@ -72,12 +92,7 @@ class Desk:
         mapped = plan.collect(engine="in-memory")
         absent = frozenset(name for name in TEXT_FIELDS if mapped[name].null_count() == mapped.height)
         canonical = canonical_rows(mapped.lazy(), rules=self.rules, absent=absent).collect(engine="in-memory")
-        summary = row_summary(canonical, source=self.source)
-        return Judged(
-            canonical.filter(pl.col("reason").is_null()).drop("text", "reason", "field"),
-            _with_text(summary, complete),
-            blocked_values(mapped, canonical, rules=self.rules),
-        )
+        return complete, mapped, canonical
 
 
 def desks_of(name: str, source: Source, landing: Path, *, journey: Journey, hmac_key: bytes) -> list[Desk]:
@@ -88,11 +103,19 @@ def desks_of(name: str, source: Source, landing: Path, *, journey: Journey, hmac
     feeds = readers.feeds(name, source)
     lookups = {lookup: _lookup_table(landing, lookup, said, feeds) for lookup, said in source.lookups.items()}
     version = _rule_version(name, feeds, landing, journey=journey, hmac_key=hmac_key, source=source)
-    return [_desk(name, feed, lookups, version, journey=journey, hmac_key=hmac_key) for feed in feeds]
+    erased = tombstones(landing)
+    return [_desk(name, feed, lookups, version, erased, journey=journey, hmac_key=hmac_key) for feed in feeds]
 
 
 def _desk(
-    name: str, feed: Feed, lookups: dict[str, pl.DataFrame], version: str, *, journey: Journey, hmac_key: bytes
+    name: str,
+    feed: Feed,
+    lookups: dict[str, pl.DataFrame],
+    version: str,
+    erased: Tombstones,
+    *,
+    journey: Journey,
+    hmac_key: bytes,
 ) -> Desk:
     source = feed.source
     rules = Rules(
@@ -115,7 +138,7 @@ def _desk(
     )
     asked = wanted(source)
     zone = zones(source, journey_zone=journey.time_zone)
-    return Desk(name, feed, asked, feed.wanted(asked), rules, zone, lookups, version)
+    return Desk(name, feed, asked, feed.wanted(asked), rules, zone, lookups, version, erased)
 
 
 def _rule_version(

@@ -19,10 +19,11 @@ from pipelines import readers
 from pipelines.desk import Desk, Judged, desks_of
 from pipelines.drift import columns_of_files, rows_of
 from pipelines.errors import DataError, UnreadableFile
-from pipelines.exports import Versions, dated, reconsider
+from pipelines.exports import REREAD, Versions, dated, reconsider
 from pipelines.landing import Discovery, LandedFile, discover, later_judgements
 from pipelines.readers.text import KEPT_CHARACTERS
 from pipelines.settling import AT_ONCE, Settling, unchanged
+from pipelines.tombstones import replaced_files
 from pipelines.warehouse import Connection, Warehouse, ask, insert, run, scratch, sql_text
 from transforms.canonical import SUMMARY_FROM
 from transforms.contracts import KEY, TABLES, TIME
@@ -37,6 +38,7 @@ GATHERED_BYTES = 256 << 20
 GROUP_ROWS = 50_000
 JUDGES = min(4, os.cpu_count() or 1)
 EVENT_TABLES = {"web": "raw.web_events", "crm": "raw.crm_events", "spend": "raw.ad_spend"}
+REREAD_ROWS = (*REREAD, "crm_records", "line_items")
 FORGOTTEN = (
     "row_outcomes", "file_columns", "blocked_values", "quarantine", "web_events", "crm_events", "ad_spend", "crm_records", "line_items", "exports",
     "files", "sources",
@@ -90,7 +92,10 @@ def load_new_files(
     with warehouse.opened():
         desks, closed = _desks(landing, sources, journey=journey, hmac_key=hmac_key)
         rules = {name: of_source[0].rule_version for name, of_source in desks.items()}
-        _forget_other_rules(warehouse, rules, kept=closed, found=found)
+        replaced = replaced_files(landing)
+        again = _forget_replaced(warehouse, replaced, {name: of[0].source for name, of in desks.items()})
+        there = replaced | {file.file_id for file in found.files}
+        _forget_other_rules(warehouse, rules, kept=closed, there=there, again=again)
         for name in sorted(sources):
             files = [file for file in found.files if file.source == name]
             if name not in closed:
@@ -138,16 +143,16 @@ def _desks(
 
 
 def _forget_other_rules(
-    warehouse: Warehouse, rules: Mapping[str, str], *, kept: Iterable[str], found: Discovery
+    warehouse: Warehouse, rules: Mapping[str, str], *, kept: Iterable[str], there: set[str], again: set[str]
 ) -> None:
     """Forget what was read by other rules than these, so that it is read again; sources that are gone are forgotten too.
 
+    The sources `again` are read again by the same rules; `there`: the files that are there, or were replaced.
     Raises DataError when a file that would have to be read again is not there any more.
     """
     read = dict(warehouse.query(sql_text("ingest/known_sources.sql")).rows())
-    there = {file.file_id for file in found.files}
     for name, version in sorted({**dict.fromkeys(read, None), **rules}.items()):
-        if name in kept or read.get(name) == version:
+        if name in kept or (read.get(name) == version and name not in again):
             continue
         files = warehouse.query(sql_text("ingest/files_of_source.sql"), {"source": name})
         gone = files.filter(~pl.col("file_id").is_in(list(there)))["path"].to_list() if version is not None else []
@@ -161,6 +166,25 @@ def _forget_other_rules(
                 connection.execute(sql_text(f"ingest/forget_{table}.sql"), {"source": name})
             if version is not None:
                 insert(connection, TABLES["raw.sources"], pl.DataFrame({"source": [name], "rule_version": [version]}))
+
+
+def _forget_replaced(warehouse: Warehouse, replaced: set[str], sources: Mapping[str, Source]) -> set[str]:
+    """Forget what was read from files that an erasure has rewritten since; they are read again as they are now.
+
+    Returns the sources of which every file has to be read again instead: where a row counts by its place among equal ones,
+    or as part of the newest whole, a file cannot be taken back by itself.
+    """
+    if not replaced:
+        return set()
+    held = warehouse.query("SELECT file_id, source FROM raw.files").filter(pl.col("file_id").is_in(list(replaced)))
+    named = {name: sources[name] for name in held["source"].unique() if name in sources}
+    again = {name for name, source in named.items() if source.whole or source.identical_rows == "keep"}
+    concerned = held.filter(~pl.col("source").is_in(list(again))).select("file_id")
+    if concerned.height:
+        with warehouse.writing() as connection:
+            for table in REREAD_ROWS:
+                run(connection, f"ingest/reread_{table}.sql", concerned=concerned)
+    return again
 
 
 def _tell_failures(warehouse: Warehouse, problems: list[tuple[str, str, str]]) -> None:

@@ -11,9 +11,11 @@ from time import perf_counter
 import polars as pl
 
 from pipelines.engines.local import LocalEngine
+from pipelines.erasure import go_on
 from pipelines.journal import JOURNAL, append, entries
 from pipelines.landing import Discovery, discover
 from pipelines.settings import Configuration, Workspace
+from pipelines.tombstones import not_of_erased
 from pipelines.warehouse import Warehouse, quoted, scalar, sql_text
 from transforms.contracts import MART_HORIZONS
 from transforms.journey import Funnel, Journey
@@ -89,14 +91,16 @@ class Night:
         return [funnel.model_copy(update={"time_zone": self.journey.time_zone}) for funnel in self.journey.funnels]
 
     def discover(self) -> Discovery:
-        """What is to be loaded: all that landed."""
+        """What is to be loaded: all that landed. Erasures that have begun are carried on first."""
         configuration = self.configuration
+        go_on(self.workspace.landing, configuration, say=self.say, hmac_key=lambda: self.workspace.hmac_key)
         return discover(self.workspace.landing, configuration.sources, settling=configuration.landing, say=self.say)
 
     def remember_vanished(self, sessions: pl.DataFrame) -> None:
-        """Write session_id, source and event_id of sessions that are no longer there to the journal."""
+        """Write session_id, source and event_id of sessions that are no longer there to the journal; none of erased persons."""
         at = self.started_at.isoformat()
-        rows = sessions.select("session_id", "source", "event_id").iter_rows()
+        told = not_of_erased(sessions, self.workspace.landing)
+        rows = told.select("session_id", "source", "event_id").iter_rows()
         gone = [Vanished(session_id, source, event_id, at) for session_id, source, event_id in rows]
         append(self.workspace.landing / JOURNAL / VANISHED, gone)
 

@@ -64,6 +64,11 @@ def named(place: Workspace, connection: Connection, asked: str) -> Named:
     raise problem or DataError(_unknown(connection, asked.strip(), text))
 
 
+def written_as(place: Workspace, asked: str) -> list[tuple[str, str]]:
+    """The namespaces and values under which what is asked for may be stored, as far as they can be worked out."""
+    return _stored(place, *_parts(asked.strip()))[0]
+
+
 def _parts(asked: str) -> tuple[str | None, str]:
     """The namespace, where one is given, and the identifier."""
     space, _, value = asked.partition(":")

@@ -9,6 +9,7 @@ import dagster as dg
 from pipelines.catalog import WRITERS
 from pipelines.checks import checks
 from pipelines.definitions import assets
+from pipelines.erasure import finish
 from pipelines.errors import ConfigurationError, DataError
 from pipelines.night import Night, Step
 from pipelines.notices import Notice, send
@@ -19,7 +20,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def run_in_process(place: Workspace, *, say: Callable[[str], None], steps: list[Step] | None = None) -> list[str]:
-    """Run the night, and say each table as it is written. What each step took is added to `steps`.
+    """Run the night, say each table as it is written, and finish erasures that have begun. What each step took is added to `steps`.
 
     Returns what went wrong without stopping the run (files that could not be read).
     Raises ConfigurationError and DataError as they come, and DataError when a check fails.
@@ -36,6 +37,7 @@ def run_in_process(place: Workspace, *, say: Callable[[str], None], steps: list[
         for problem in tell_failure(place, str(error)):
             say(problem)
         raise error
+    finish(place)
     failed = night.warehouse.read("ops.failed_files").rows(named=True)
     return [*(f"{row['path']}: {row['problem']}" for row in failed), *night.unsent]
 

@@ -1,5 +1,6 @@
 """The warehouse: the only room that speaks to DuckDB."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -111,6 +112,22 @@ class Warehouse:
         with self.writing() as connection:
             connection.execute(f"DELETE FROM {quoted(table)}")
             return insert(connection, TABLES[table], frame)
+
+    def compact(self) -> None:
+        """Write the file anew, so that nothing of deleted rows is left in it; swapped in by rename."""
+        with self.opened() as connection:
+            connection.execute("CHECKPOINT")
+        draft = self.path.with_suffix(".compact")
+        draft.unlink(missing_ok=True)
+        with scratch() as connection:
+            connection.execute("SET memory_limit = $memory", {"memory": self.memory})
+            connection.execute(f"ATTACH {literal(self.path)} AS old (READ_ONLY)")
+            connection.execute(f"ATTACH {literal(draft)} AS new")
+            connection.execute("COPY FROM DATABASE old TO new")
+            connection.execute("CHECKPOINT new")
+            for name in ("new", "old"):
+                connection.execute(f"DETACH {name}")
+        os.replace(draft, self.path)
 
     def _open(self) -> Connection:
         try:

@@ -241,6 +241,11 @@ def identifier_value(text: str, *, namespace: str, rules: Rules) -> str | None:
     return stored
 
 
+def identifier_values(texts: pl.Series, *, namespace: str, rules: Rules) -> pl.Series:
+    """Identifiers as they are stored, in the order of the texts: `identifier_value` of many."""
+    return texts.alias(namespace).to_frame().select(_identifier(namespace, rules)).to_series()
+
+
 def is_junk(value: pl.Expr, *, namespace: str, rules: Rules) -> pl.Expr:
     """True for values that name nobody: null words, unresolved templates, all-zero ids, one character 8 times or more."""
     lower = value.str.to_lowercase()

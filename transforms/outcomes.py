@@ -6,6 +6,7 @@ import polars as pl
 
 from transforms.canonical import LONGEST, REASONS, SUMMARY_FROM, state_key
 from transforms.contracts import KEY
+from transforms.erasure import SUPPRESSED
 from transforms.hashing import digest_id, fast_key
 from transforms.mapping import Source, is_plural
 
@@ -159,11 +160,10 @@ def together(settled: pl.DataFrame, outdated: pl.DataFrame) -> pl.DataFrame:
 
 
 def _verdict_outcome(outcome: pl.Expr) -> pl.Expr:
-    blank = pl.col("reason") == "blank"
     bad = pl.col("reason").is_not_null()
-    return (
-        pl.when(blank).then(pl.lit("blank")).when(bad).then(pl.lit("quarantined")).otherwise(outcome).alias("outcome")
-    )
+    judged = pl.when(bad).then(pl.lit("quarantined")).otherwise(outcome)
+    is_said = pl.col("reason").is_in(["blank", SUPPRESSED])
+    return pl.when(is_said).then("reason").otherwise(judged).alias("outcome")
 
 
 def events_of(canonical: pl.DataFrame, loaded: pl.DataFrame, *, source: Source) -> pl.DataFrame:

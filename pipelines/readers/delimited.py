@@ -55,6 +55,16 @@ def columns_of(path: Path, source: Source) -> list[str]:
     return []
 
 
+def lines_a_row(path: Path, source: Source, wanted: Wanted) -> Iterator[tuple[bool, int]]:
+    """Of each record, in order, whether it is a row (the header is none), and how many lines it takes."""
+    is_headed = bool(source.columns)
+    for records in _records(path, source):
+        counted = (records["text"].str.count_matches("\n", literal=True) + 1).to_list()
+        place = None if is_headed else _header_place(records, source, set(wanted.columns))
+        is_headed = is_headed or place is not None
+        yield from ((number != place, lines) for number, lines in enumerate(counted))
+
+
 def delimiter_of(source: Source) -> str:
     """What stands between fields: one character, or `whitespace`."""
     return "\t" if source.format == "tsv" and source.delimiter == "," else source.delimiter
@@ -83,18 +93,24 @@ def _split_header(records: pl.DataFrame, source: Source, known: set[str]) -> tup
     The header is the first record that is not blank; where that has none of the known columns (the title of a report), the
     first of the next ones that has several. What stands before it counts as blank.
     """
-    place = next((place for place, problem in enumerate(records["problem"]) if problem != "blank"), None)
+    place = _header_place(records, source, known)
     if place is None:
         return None, records
-    if not _known_in(records, place, source, known):
-        near = range(place + 1, min(records.height, place + TITLE_LINES))
-        place = next((other for other in near if _known_in(records, other, source, known) >= ENOUGH_KNOWN), place)
     if records["problem"][place] is not None:
         problem = records["problem"][place]
         raise UnreadableFile(f"line {place + 1}: the header cannot be read ({problem}); {HEADER_ADVICE[problem]}")
     header = renamed(records["fields"][place], source)
     before = records.head(place).with_columns(problem=pl.lit("blank"))
     return header, pl.concat([before, records.slice(place + 1)])
+
+
+def _header_place(records: pl.DataFrame, source: Source, known: set[str]) -> int | None:
+    """Where the header stands among records; None when all of them are blank."""
+    place = next((place for place, problem in enumerate(records["problem"]) if problem != "blank"), None)
+    if place is not None and not _known_in(records, place, source, known):
+        near = range(place + 1, min(records.height, place + TITLE_LINES))
+        return next((other for other in near if _known_in(records, other, source, known) >= ENOUGH_KNOWN), place)
+    return place
 
 
 def _known_in(records: pl.DataFrame, place: int, source: Source, known: set[str]) -> int:

@@ -75,7 +75,7 @@ def _file(path: Path) -> Iterator[pq.ParquetFile]:
     try:
         with ExitStack() as stack:
             source: Any = str(path)
-            if path.suffix.lower() in (".gz", ".zst") and not _is_bare(path):
+            if path.suffix.lower() in (".gz", ".zst") and not is_bare(path):
                 source = stack.enter_context(TemporaryFile())
                 shutil.copyfileobj(cast(Any, stack.enter_context(opened(path))), source, BLOCK_BYTES)
             metadata = stack.enter_context(pq.ParquetFile(source)).metadata
@@ -99,7 +99,7 @@ def _refuse_bomb(rows: int, size: int) -> None:
         )
 
 
-def _is_bare(path: Path) -> bool:
+def is_bare(path: Path) -> bool:
     """True for a file that is Parquet as it stands: some name it after the compression inside (events.parquet.zst)."""
     with path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC

@@ -1,0 +1,92 @@
+"""Erasure: which rows carry an identifier of a person who was erased, known by tombstones alone."""
+
+import hmac
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from transforms.canonical import Rules, identifier_values
+from transforms.contracts import IDENTIFIERS
+from transforms.hashing import SEPARATOR
+
+SUPPRESSED = "suppressed"
+WORD = r"[\p{L}\p{N}_.%+@-]+"
+PLACES = {"file": pl.UInt32, "row": pl.Int64}
+
+
+@dataclass(frozen=True)
+class Tombstones:
+    """What is left of erased persons: by salt, the digests of their identifiers, and the namespaces these are of."""
+
+    digests: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    namespaces: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        """True when somebody was erased."""
+        return bool(self.digests)
+
+    def holds(self, namespace: str, value: str) -> bool:
+        """True for an identifier of an erased person."""
+        return any(digest(salt, namespace, value) in digests for salt, digests in self.digests.items())
+
+    def held(self, namespace: str, values: Iterable[str]) -> list[str]:
+        """Those of these values that are an erased person's."""
+        return [value for value in values if self.holds(namespace, value)] if namespace in self.namespaces else []
+
+
+NOBODY_ERASED = Tombstones()
+
+
+def digest(salt: str, namespace: str, value: str) -> str:
+    """The HMAC-SHA256 of an identifier under a salt, in hexadecimal. In: the value as the warehouse keeps it."""
+    return hmac.digest(bytes.fromhex(salt), f"{namespace}{SEPARATOR}{value}".encode(), "sha256").hex()
+
+
+def erased_rows(canonical: pl.DataFrame, tombstones: Tombstones) -> pl.DataFrame:
+    """The physical rows that carry an identifier of an erased person, whatever else they carry.
+
+    In:  canonical rows (transforms/canonical.py), also of rows that cannot be used. Each distinct value is looked up once.
+    Out: file, row; each once, in order.
+    """
+    if not tombstones:
+        return pl.DataFrame(schema=PLACES)
+    held = {name: tombstones.held(name, canonical[name].unique().drop_nulls()) for name in IDENTIFIERS}
+    carries = [pl.col(name).is_in(values) for name, values in held.items() if values]
+    found = canonical.filter(pl.any_horizontal(carries)) if carries else canonical.clear()
+    return found.select(*PLACES).unique().sort(*PLACES)
+
+
+def erased_texts(summary: pl.DataFrame, tombstones: Tombstones, *, rules: Rules) -> pl.DataFrame:
+    """The rows that cannot be used and whose text has a word in it that is an identifier of an erased person.
+
+    In:  row summaries (transforms/outcomes.py) with the text of such rows.
+    Out: file, row; each once, in order.
+    """
+    unusable = summary.filter(pl.col("reason").is_not_null() & pl.col("text").is_not_null())
+    if not tombstones or unusable.is_empty():
+        return pl.DataFrame(schema=PLACES)
+    words = unusable.select(*PLACES, word=pl.col("text").str.extract_all(WORD)).explode("word").drop_nulls("word")
+    told = words["word"].unique()
+    named: set[str] = set()
+    for namespace in (name for name in IDENTIFIERS if name in tombstones.namespaces):
+        stored = identifier_values(told, namespace=namespace, rules=rules)
+        held = tombstones.held(namespace, stored.unique().drop_nulls())
+        named |= set(told.filter(stored.is_in(held)))
+    return words.filter(pl.col("word").is_in(sorted(named))).select(*PLACES).unique().sort(*PLACES)
+
+
+def suppressed(summary: pl.DataFrame, erased: pl.DataFrame) -> pl.DataFrame:
+    """Row summaries in which nothing is left of the rows of erased persons.
+
+    In:  row summaries (transforms/outcomes.py); erased: file, row.
+    Out: the same columns. A row that could be used has the reason `suppressed`; one that could not keeps its reason, and
+         neither keeps its text, nor what it is known by. Source: semantics.md §3, order of outcomes.
+    """
+    if erased.is_empty():
+        return summary
+    marked = summary.join(erased.with_columns(is_erased=True), on=list(PLACES), how="left", maintain_order="left")
+    kept = [name for name in summary.columns if name not in (*PLACES, "reason", "field")]
+    emptied = [pl.when(pl.col("is_erased").is_null()).then(name).alias(name) for name in kept]
+    reason = pl.when(pl.col("is_erased")).then(pl.col("reason").fill_null(SUPPRESSED)).otherwise("reason")
+    return marked.with_columns(reason.alias("reason"), *emptied).select(summary.columns)
