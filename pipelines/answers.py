@@ -108,12 +108,28 @@ def print_funnel(answer: dict[str, Any], out: Console) -> None:
     """Print a funnel's steps, and those of its groups, as a table with counts beside every rate."""
     out.print(f"{answer['name']}: {answer['unit']}s, {answer['order']}, entries {answer['from'] or 'from the start'} to "
               f"{answer['to'] or 'the end'}, complete to {answer['horizon']}", markup=False)  # fmt: skip
+    for line in compat_lines(answer.get("compat")):
+        out.print(line, markup=False)
     for steps, title in [(answer["steps"], ""), *((group["steps"], _group_title(group)) for group in answer["groups"])]:
         if title:
             out.print(title, markup=False)
         for step in steps:
             out.print(f"  {step['name']:<28} {step['count']:>10,}   {_share(step['step_rate']):<24} of entrants "
                       f"{_share(step['total_rate'])}", markup=False)  # fmt: skip
+
+
+def compat_lines(compat: dict[str, Any] | None) -> list[str]:
+    """What a funnel that counts as another product does was set to."""
+    if compat is None:
+        return []
+    lines = [f"  as {compat['product']} ({compat['verified']}): {_switches(compat['sets'])}"]
+    if compat["overridden"]:
+        lines.append(f"  but by its own keys: {_switches(compat['overridden'])}")
+    return [*lines, *(f"  differs still: {difference}" for difference in compat["differs"])]
+
+
+def _switches(switches: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in switches.items())
 
 
 def _group_title(group: dict[str, Any]) -> str:
