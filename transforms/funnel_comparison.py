@@ -10,7 +10,7 @@ import polars as pl
 from transforms.funnel_answer import answer_steps, instant_text, mandatory_before, ordered_times, rate_of, reached_step
 from transforms.funnel_stream import NOT_KNOWN
 from transforms.journey import Funnel
-from transforms.statistics import change_by_step, exported, newcombe, tested, wilson
+from transforms.statistics import change_by_step, compared_rates, exported, newcombe, wilson
 
 Every = Literal["day", "week", "month"]
 PERIODS: Mapping[Every, str] = {"day": "1d", "week": "1w", "month": "1mo"}
@@ -161,7 +161,7 @@ def compare_segments(
     """Each segment against the entrants who are not in it, in the order asked for.
 
     In:  MART_FUNNEL_ENTRANTS; CORE_CUSTOMER_SEGMENTS.
-    Out: `steps` (as of a funnel's answer), `total_rate` of the segment and `rest_rate`, and what `tested` adds; the p values
+    Out: `steps` (as of a funnel's answer), `total_rate` of the segment and `rest_rate`, and what `compared_rates` adds; the p values
          are adjusted for the number of segments. Segments may overlap.
     """
     sides = []
@@ -185,7 +185,7 @@ def _tests(sides: Sequence[tuple[pl.DataFrame, pl.DataFrame]], funnel: Funnel) -
         rows.append({**first, **{f"rest_{name}": value for name, value in second.items()}})
     if not rows:
         return []
-    compared = tested(
+    compared = compared_rates(
         pl.DataFrame(rows),
         counts=("worth_reached", "worth", "rest_worth_reached", "rest_worth"),
         enough=("entered", "rest_entered"),

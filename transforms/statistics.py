@@ -91,14 +91,16 @@ def against_the_rest(groups: pl.DataFrame, *, reached: str = "reached", entered:
     """Compare each group of one breakdown with all its other groups together.
 
     In:  one row per group with its two counts.
-    Out: the same rows in the same order, with rest_reached, rest_entered and what `tested` adds.
+    Out: the same rows in the same order, with rest_reached, rest_entered and what `compared_rates` adds.
     """
     here, all_here = pl.col(reached).cast(pl.Int64), pl.col(entered).cast(pl.Int64)
     rest = groups.with_columns(rest_reached=here.sum() - here, rest_entered=all_here.sum() - all_here)
-    return tested(rest, counts=(reached, entered, "rest_reached", "rest_entered"), enough=(entered, "rest_entered"))
+    return compared_rates(
+        rest, counts=(reached, entered, "rest_reached", "rest_entered"), enough=(entered, "rest_entered")
+    )
 
 
-def tested(pairs: pl.DataFrame, *, counts: tuple[str, str, str, str], enough: tuple[str, str]) -> pl.DataFrame:
+def compared_rates(pairs: pl.DataFrame, *, counts: tuple[str, str, str, str], enough: tuple[str, str]) -> pl.DataFrame:
     """Compare two rates a row.
 
     In:  numerator and denominator of each side (`counts`; of repeats, what they are worth), and the denominators as they
