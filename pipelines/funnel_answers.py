@@ -16,7 +16,14 @@ from pipelines.settings import Workspace
 from pipelines.warehouse import Connection, open_published, scalar, sql_text
 from transforms.contracts import CORE_EVENTS
 from transforms.funnel_answer import funnel_answer
-from transforms.funnel_comparison import Every, compare_periods, compare_segments, funnel_trend, judge_experiment
+from transforms.funnel_comparison import (
+    Every,
+    compare_periods,
+    compare_segments,
+    funnel_trend,
+    judge_experiment,
+    units_of_several,
+)
 from transforms.funnel_drop_offs import drop_offs
 from transforms.funnel_stream import NOT_KNOWN, columns_needed, owned_property
 from transforms.funnels import funnel_entrant_groups, funnel_entrants
@@ -279,7 +286,8 @@ def told_experiment(
     shares = shares or dict.fromkeys(found, 1.0)
     control = CONTROL if CONTROL in shares else next(iter(shares), "")
     told = judge_experiment(groups, entrants, by_variant, shares=shares, control=control, horizon=stored.horizon)
-    return {"property": experiment, **told}
+    several = units_of_several(stored.events, entrants, by_variant, horizon=stored.horizon)
+    return {"property": experiment, **told, "of_several_variants": several}
 
 
 def told_drop_offs(listed: pl.DataFrame, step: dict[str, Any], number: int, file: Path | None) -> dict[str, Any]:
@@ -405,7 +413,8 @@ def experiment_lines(experiment: dict[str, Any]) -> list[str]:
         lines += step_lines(variant["steps"])
         if not variant["is_control"]:
             lines.append(f"  against {experiment['control']}: {_verdict(variant)}")
-    return [*lines, f"  {experiment['without_variant']:,} entrants have no variant"]
+    without, several = experiment["without_variant"], experiment["of_several_variants"]
+    return [*lines, f"  {without:,} entrants have no variant; {several:,} were seen with more than one"]
 
 
 def drop_off_lines(dropped: dict[str, Any]) -> list[str]:

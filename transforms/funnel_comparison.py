@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from transforms.funnel_answer import answer_steps, instant_text, mandatory_before, ordered_times, rate_of, reached_step
-from transforms.funnel_stream import NOT_KNOWN
+from transforms.funnel_stream import NOT_KNOWN, counted_events, property_text
 from transforms.journey import Funnel
 from transforms.statistics import change_by_step, compared_rates, exported, newcombe, wilson
 
@@ -225,7 +225,8 @@ def judge_experiment(
     groups = groups.join(owners, on=ENTRY_KEY, how="left", nulls_equal=True, maintain_order="left")
     counted = groups.filter("is_counted")
     rows = {name: groups.filter(pl.col("value") == name) for name in shares}
-    sample_ratio = check_sample_ratio({name: counted.filter(pl.col("value") == name).height for name in shares}, shares)
+    units = dict(counted.group_by("value").agg(pl.col("unit_id").n_unique()).rows())
+    sample_ratio = check_sample_ratio({name: units.get(name, 0) for name in shares}, shares)
     others = [name for name in shares if name != control]
     tests = dict(zip(others, _tests([(rows[name], rows[control]) for name in others], funnel), strict=True))
     variants = [
@@ -242,8 +243,21 @@ def judge_experiment(
         "sample_ratio": sample_ratio,
         "is_trustworthy": not sample_ratio["is_mismatch"],
         "variants": variants,
-        "without_variant": counted.filter(pl.col("value") == NOT_KNOWN).height,
+        "without_variant": units.get(NOT_KNOWN, 0),
     }
+
+
+def units_of_several(events: pl.LazyFrame, entrants: pl.DataFrame, funnel: Funnel, *, horizon: datetime | None) -> int:
+    """How many counted units have more than one value of the property that tells the variant, on any of their events.
+
+    In:  columns of core.events; MART_FUNNEL_ENTRANTS; the funnel with its breakdown by that property.
+    """
+    known = counted_events(events, funnel, horizon=horizon)
+    value = property_text(set(known.collect_schema().names()))(funnel.breakdowns[0].by[0])
+    seen = known.select("unit_id", value=value).drop_nulls().unique()
+    values = seen.group_by("unit_id").agg(values=pl.len()).filter(pl.col("values") > 1)
+    counted = entrants.lazy().filter("is_counted").select("unit_id").unique()
+    return counted.join(values, on="unit_id", how="semi").collect().height
 
 
 def check_sample_ratio(counts: Mapping[str, int], shares: Mapping[str, float]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from transforms.funnel_comparison import (
     funnel_trend,
     judge_experiment,
     reach,
+    units_of_several,
     worth,
 )
 from transforms.funnel_drop_offs import drop_offs
@@ -180,6 +181,31 @@ def test_an_experiment_without_entrants_is_zeros():
 
     assert [variant["steps"][0]["count"] for variant in told["variants"]] == [0, 0]
     assert (told["sample_ratio"]["p_value"], told["is_trustworthy"]) == (None, True)
+
+
+def test_units_seen_with_more_than_one_variant_are_told():
+    frame = events(
+        rows("A0:old B1:new", "ann"),
+        rows("A0:old B1:old", "bob"),
+        rows("A0:old B1", "cid"),
+        rows("B0:old B1:new", "dan"),
+    )
+    asked = funnel("AB", breakdowns=["color"])
+
+    assert units_of_several(frame, entrants(frame, asked), asked, horizon=moment(DAY)) == 1
+
+
+def test_a_unit_that_enters_twice_is_one_unit_of_its_variant():
+    frame = events(rows("A0:old A30:old B31", "ann"), rows("A0:new", "bob"))
+    asked = funnel("AB", attempt="all", window="10m", breakdowns=["color"])
+    found = groups(frame, asked)
+
+    told = judge_experiment(
+        found, entrants(frame, asked), asked, shares={"old": 1, "new": 1}, control="old", horizon=moment(DAY)
+    )
+
+    assert told["sample_ratio"]["units"] == {"old": 1, "new": 1}
+    assert told["variants"][0]["steps"][0]["count"] == 2
 
 
 # ---------------------------------------------------------------- a trend
