@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from pipelines import answers
 from pipelines.cli import app
+from pipelines.funnel_answers import told_drop_offs
 from pipelines.settings import Workspace, workspace_at
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -701,6 +702,14 @@ def test_who_stopped_is_kept_as_a_file_as_long_as_the_bar(shop: Workspace, tmp_p
     assert kept.height == answer["drop_offs"]["units"] == step["dropped"] + step["excluded"]
     assert kept["unit_id"].to_list() == pl.read_parquet(tmp_path / "list.parquet")["unit_id"].to_list()
     assert "rows" not in answer["drop_offs"]
+
+
+def test_a_kept_list_is_text_and_numbers_to_a_spreadsheet(tmp_path: Path) -> None:
+    listed = pl.DataFrame({"unit_id": ["=1+1"], "first_after": ["@x"], "did_instead": ["+x > y"]})
+
+    told_drop_offs(listed, {"name": "a", "count": 1}, 1, tmp_path / "list.csv")
+
+    assert (tmp_path / "list.csv").read_text().split() == ["unit_id,first_after,did_instead", "'=1+1,'@x,'+x", ">", "y"]
 
 
 def test_a_range_without_entrants_is_a_table_of_zeros(shop: Workspace) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +50,19 @@ def test_only_what_was_held_against_a_product_is_called_verified():
     verified = {name for name in RULES if told(funnel(name))["verified"].startswith("verified")}
 
     assert verified == {"posthog", "clickhouse"}
+
+
+@pytest.mark.parametrize("product", sorted(RULES))
+def test_the_guide_says_of_each_product_what_compat_sets(product: str):
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "journey-yaml.md").read_text(encoding="utf-8")
+    (line,) = [line for line in guide.splitlines() if line.startswith(f"| `{product}` |")]
+
+    switches = {name: value for name, value in told(funnel(product))["sets"].items() if name != "breakdowns"}
+
+    assert [
+        name for name, value in switches.items() if f"`{name}: {json.dumps(value).strip(chr(34))}`" not in line
+    ] == []
+    assert ("not verified" in line) == ("not verified" in RULES[product].verified)
 
 
 def test_an_unknown_product_is_refused():
