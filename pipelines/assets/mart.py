@@ -68,7 +68,7 @@ def drivers_of(connection: Connection, funnel: Funnel, horizon: datetime | None)
     if watch is None:
         return MART_FUNNEL_DRIVERS.empty()
     entrants, groups = (
-        lazily(connection, f"FROM mart.{name}").filter(pl.col("funnel") == funnel.name, pl.col("is_first")).collect()
+        lazily(connection, f"FROM mart.{name} WHERE funnel = $funnel AND is_first", {"funnel": funnel.name}).collect()
         for name in ("funnel_entrants", "funnel_entrant_groups")
     )
     asked = {"funnel": funnel.name, "unit": funnel.unit, "landmark_seconds": watch.total_seconds()}
