@@ -9,7 +9,8 @@ AXE_VERSION := 4.14.1
 AXE := .browser/node_modules/axe-core/axe.min.js
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: demo test test-heavy test-laws test-faults test-browser ui lint types docs bench bench-ingest bench-identity bench-increment clean
+.PHONY: demo test test-heavy test-laws test-faults test-browser test-cases test-statistics ui lint types docs
+.PHONY: bench bench-ingest bench-identity bench-increment clean
 
 demo: $(VENV)/.ready
 	@$(BIN)/journeys demo --events $(EVENTS)
@@ -20,6 +21,16 @@ test: $(VENV)/.ready
 # What takes minutes: the largest published data set, and the law of any order over whole nights.
 test-heavy: $(VENV)/.ready
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m heavy
+
+# Funnels: the shared cases, and the engine against brute force and ClickHouse on tens of thousands of random streams.
+test-cases: $(VENV)/.ready-bench
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "heavy or not heavy" tests/test_cases.py tests/transforms/test_funnels.py \
+		tests/transforms/test_funnel_laws.py tests/transforms/test_funnel_compat.py
+
+# Statistics: the formulas against scipy, statsmodels and lifelines, and what they promise in simulation.
+test-statistics: $(VENV)/.ready-bench
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "heavy or not heavy" tests/transforms/test_statistics.py \
+		tests/transforms/test_statistics_peers.py
 
 # The report in Chromium: whether it opens, draws, reads well and can be used by everybody.
 test-browser: $(VENV)/.ready-browser $(AXE)
@@ -78,6 +89,14 @@ $(VENV)/.ready-browser: $(VENV)/.ready
 		uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[browser]'; \
 	else \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[browser]'; \
+	fi
+	@touch $@
+
+$(VENV)/.ready-bench: $(VENV)/.ready
+	@if command -v uv >/dev/null 2>&1; then \
+		uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[bench]'; \
+	else \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'; \
 	fi
 	@touch $@
 

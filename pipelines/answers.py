@@ -1,24 +1,19 @@
 """Answers: what the commands say, read from the published warehouse or the configuration."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
-from difflib import get_close_matches
 from math import isfinite
 from typing import Any
 
 import polars as pl
-from pydantic import ValidationError
 from rich.console import Console
 
 from pipelines.errors import ConfigurationError
 from pipelines.settings import Workspace
-from pipelines.warehouse import Connection, open_published, query_rows, scalar, sql_text
-from transforms.contracts import CORE_EVENTS, VISITOR_NAMESPACES
+from pipelines.warehouse import open_published, query_rows, sql_text
+from transforms.contracts import VISITOR_NAMESPACES
 from transforms.events import build_timeline
-from transforms.funnel_answer import funnel_answer
-from transforms.funnel_stream import columns_needed, owned_property
-from transforms.funnels import funnel_entrant_groups, funnel_entrants
-from transforms.journey import Funnel, Journey
+from transforms.journey import Journey
 
 UNMAPPED_SHOWN = 5
 
@@ -35,97 +30,6 @@ def ask(place: Workspace, file: str) -> list[dict[str, Any]]:
     """The rows of one of the product's own queries on the published warehouse."""
     columns, rows = sql(place, sql_text(file))
     return [dict(zip(columns, row, strict=True)) for row in rows]
-
-
-# ---------------------------------------------------------------- funnel
-
-
-def funnel(
-    place: Workspace, name: str, *, from_day: str | None, to_day: str | None, breakdowns: list[str], attempts: bool
-) -> dict[str, Any]:
-    """The answer of one funnel of journey.yaml over a range of entry days, with breakdowns by property."""
-    journey = place.configuration.journey
-    asked = asked_funnel(journey, name, from_day, to_day, breakdowns)
-    with open_published(place.published) as connection:
-        refuse_unknown_properties(connection, breakdowns)
-        horizon = scalar(connection, sql_text("core/funnel_horizon.sql"), {"funnel": name})
-        events = connection.sql("FROM core.events").select(*sorted(columns_needed(asked))).pl().lazy()
-    timeout = journey.sessions.timeout
-    entrants = funnel_entrants(events, asked, horizon=horizon, session_timeout=timeout).collect()
-    groups = funnel_entrant_groups(events, entrants.lazy(), asked, horizon=horizon, session_timeout=timeout).collect()
-    return funnel_answer(entrants, groups, asked, horizon=horizon, with_attempts=attempts)
-
-
-def refuse_unknown_properties(connection: Connection, names: list[str]) -> None:
-    """Raise ConfigurationError, with the nearest name, for a property that no event carries.
-
-    `customer.NAME` and `account.NAME` ask for NAME as it was last set.
-    """
-    columns = set(CORE_EVENTS.schema)
-    names = [owned_property(name)[1] for name in names]
-    if set(names) <= columns:
-        return
-    known = sorted(columns | {row[0] for row in connection.sql(sql_text("core/property_names.sql")).fetchall()})
-    for name in names:
-        if name not in known:
-            near = get_close_matches(name, known, 1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
-            raise ConfigurationError(f"unknown property '{name}'{hint}; events have: {', '.join(known)}")
-
-
-def asked_funnel(
-    journey: Journey, name: str, from_day: str | None, to_day: str | None, breakdowns: list[str]
-) -> Funnel:
-    """The funnel of that name with the range and the breakdowns asked for.
-
-    Raises ConfigurationError for an unknown funnel (nearest name offered) or an impossible range.
-    """
-    known = {item.name: item for item in journey.funnels}
-    if name not in known:
-        near = get_close_matches(name, known, 1)
-        hint = f" (did you mean '{near[0]}'?)" if near else ""
-        raise ConfigurationError(f"unknown funnel '{name}'{hint}; there are: {', '.join(known) or 'none'}")
-    said = known[name].model_dump(by_alias=True)
-    said["time_zone"] = journey.time_zone
-    if from_day:
-        said["from"] = from_day
-    if to_day:
-        said["to"] = to_day
-    if breakdowns:
-        said["breakdowns"] = breakdowns
-    try:
-        asked = Funnel.model_validate(said)
-    except ValidationError as error:
-        raise ConfigurationError(
-            "; ".join(item["msg"].removeprefix("Value error, ") for item in error.errors())
-        ) from error
-    if isinstance(asked.from_, date) and isinstance(asked.to, date) and str(asked.from_) > str(asked.to):
-        raise ConfigurationError(f"--from {asked.from_} lies after --to {asked.to}")
-    return asked
-
-
-def print_funnel(answer: dict[str, Any], out: Console) -> None:
-    """Print a funnel's steps, and those of its groups, as a table with counts beside every rate."""
-    out.print(f"{answer['name']}: {answer['unit']}s, {answer['order']}, entries {answer['from'] or 'from the start'} to "
-              f"{answer['to'] or 'the end'}, complete to {answer['horizon']}", markup=False)  # fmt: skip
-    for steps, title in [(answer["steps"], ""), *((group["steps"], _group_title(group)) for group in answer["groups"])]:
-        if title:
-            out.print(title, markup=False)
-        for step in steps:
-            out.print(f"  {step['name']:<28} {step['count']:>10,}   {_share(step['step_rate']):<24} of entrants "
-                      f"{_share(step['total_rate'])}", markup=False)  # fmt: skip
-
-
-def _group_title(group: dict[str, Any]) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in zip(group["by"], group["values"], strict=True))
-
-
-def _share(rate: dict[str, Any]) -> str:
-    if not rate["d"]:
-        return "-"
-    if rate["d"] < 20:
-        return f"{rate['n']:,}/{rate['d']:,} too few to say"
-    return f"{100 * rate['rate']:.1f} % ({rate['n']:,}/{rate['d']:,})"
 
 
 # ---------------------------------------------------------------- status

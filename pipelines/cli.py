@@ -211,7 +211,27 @@ def funnel(
     name: Annotated[str | None, typer.Argument(help="A funnel of journey.yaml.")] = None,
     from_day: Annotated[str | None, typer.Option("--from", help="First day of entry, such as 2026-01-01.")] = None,
     to_day: Annotated[str | None, typer.Option("--to", help="Last day of entry.")] = None,
-    breakdown: Annotated[list[str] | None, typer.Option(help="A property that splits the funnel.")] = None,
+    compare_to: Annotated[
+        str | None, typer.Option(metavar="FROM..TO", help="Another period, to hold this one against.")
+    ] = None,
+    breakdown: Annotated[
+        list[str] | None,
+        typer.Option(help="A property that splits the funnel; a,b splits by both at once. Repeatable."),
+    ] = None,
+    segment: Annotated[
+        list[str] | None, typer.Option(help="A segment of journey.yaml, held against all others. Repeatable.")
+    ] = None,
+    trend: Annotated[str | None, typer.Option(help="A line for each day, week or month of entry.")] = None,
+    experiment: Annotated[str | None, typer.Option(help="The property that tells the variant.")] = None,
+    shares: Annotated[
+        str | None, typer.Option(help="How variants share the units, such as control=50,new=50; else equally.")
+    ] = None,
+    drop_offs: Annotated[
+        str | None, typer.Option(metavar="STEP", help="List who went no further than this step.")
+    ] = None,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="With --drop-offs: the list as .csv or .parquet.")
+    ] = None,
     spec: Annotated[Path | None, typer.Option(help="A funnel entry in a YAML file, instead of a name.")] = None,
     events: Annotated[Path | None, typer.Option(help="Events as NDJSON, for --spec.")] = None,
     attempts: Annotated[bool, typer.Option("--attempts", help="List every attempt.")] = False,
@@ -220,11 +240,18 @@ def funnel(
     as_json: JsonOption = False,
 ) -> None:
     """Answer a funnel: of the warehouse by name, or of a plain file of events by specification."""
+    from pipelines import funnel_answers
+
+    asked = funnel_answers.Asked(
+        from_day=from_day, to_day=to_day, compare_to=compare_to, breakdowns=breakdown or [], segments=segment or [],
+        trend=trend, drop_offs=drop_offs, file=out_file, experiment=experiment, shares=shares, attempts=attempts,
+    )  # fmt: skip
     if (spec is None) != (events is None):
         raise ConfigurationError("--spec and --events go together")
     if spec is not None and events is not None:
-        if name or from_day or to_day or breakdown or as_known_on:
-            raise ConfigurationError("with --spec, the range and the breakdowns stand in the specification")
+        if name or as_known_on or asked != funnel_answers.Asked(breakdowns=[], segments=[], attempts=attempts):
+            raise ConfigurationError("with --spec, the range and the breakdowns stand in the specification; "
+                                     "comparisons and lists are of funnels of journey.yaml")  # fmt: skip
         from pipelines.funnel_file import answer_from_file
 
         answer: Any = answer_from_file(spec, events, with_attempts=attempts)
@@ -232,14 +259,12 @@ def funnel(
         raise ConfigurationError("name a funnel of journey.yaml, or give --spec and --events")
     else:
         with place_on(workspace, as_known_on) as place:
-            answer = answers.funnel(
-                place, name, from_day=from_day, to_day=to_day, breakdowns=breakdown or [], attempts=attempts
-            )
+            answer = funnel_answers.funnel(place, name, asked)
     if as_json:
         print_json(answer)
     else:
         for item in answer if isinstance(answer, list) else [answer]:
-            answers.print_funnel(item, out)
+            funnel_answers.print_funnel(item, out)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

@@ -25,6 +25,7 @@ assets = [
     core.funnels,
     mart.funnel_entrants,
     mart.funnel_changes,
+    mart.drivers_of_conversion,
     mart.conversion_of_stages,
     mart.velocity,
     mart.transitions,

@@ -134,9 +134,10 @@ def event_lines(case: dict[str, Any]) -> Iterator[str]:
         )  # fmt: skip
 
 
-def answered(case: dict[str, Any], folder: Path, **changes: Any) -> dict[str, Any]:
+def answered(case: dict[str, Any], folder: Path, *, compat: str | None = None, **changes: Any) -> dict[str, Any]:
     spec, events = folder / "funnel.yaml", folder / "events.ndjson"
-    spec.write_text(json.dumps(specification(case, **changes)), encoding="utf-8")
+    said = compatible(case, compat) if compat else specification(case, **changes)
+    spec.write_text(json.dumps(said), encoding="utf-8")
     events.write_text("\n".join(event_lines(case)), encoding="utf-8")
     answer = answer_from_file(spec, events, with_attempts=True)
     assert isinstance(answer, dict)
@@ -219,6 +220,52 @@ def test_a_funnel_says_what_its_case_expects(case: dict[str, Any], tmp_path: Pat
     if "buckets" in expected:
         assert daily_buckets(case) == expected["buckets"]
     check_persons(answer["attempts"], expected.get("persons_by_step", {}))
+
+
+# Where a case leaves a switch to the engine it comes from, `compat` must say the same.
+LEFT_TO_THE_ENGINE = {
+    "range_applies_to": "range", "exclusion_policy": "exclusion", "attempt": "attempt", "ties": "ties", "event_reuse": "event_reuse",
+}  # fmt: skip
+
+
+def of_engine(*patterns: str, source: str) -> list[Any]:
+    return [case for case in load(*patterns) if str(case.values[0].get("source", source)).startswith(source)]
+
+
+def compatible(case: dict[str, Any], compat: str) -> dict[str, Any]:
+    said = {**specification(case), "compat": compat}
+    for asked, switch in LEFT_TO_THE_ENGINE.items():
+        if asked not in case["query"]:
+            del said[switch]
+    if "attribution" not in case["query"]:
+        for breakdown in said["breakdowns"]:
+            del breakdown["as_of"]
+    return said
+
+
+@pytest.mark.parametrize("case", of_engine("funnel_*.json", source="PostHog"))
+def test_compat_with_posthog_counts_as_its_own_tests_do(case: dict[str, Any], tmp_path: Path):
+    skip_pending(case)
+
+    answer = answered(case, tmp_path, compat="posthog")
+
+    if "counts" in case["expected"]:
+        check_steps(answer["steps"], case["expected"])
+    for value, of_value in case["expected"].get("by_breakdown", {}).items():
+        groups = {"|".join(group["values"]).replace("(not known)", ""): group["steps"] for group in answer["groups"]}
+        check_steps(groups[value], of_value)
+    check_persons(answer["attempts"], case["expected"].get("persons_by_step", {}))
+    assert answer["compat"]["overridden"].keys() <= {"window", *LEFT_TO_THE_ENGINE.values()}
+
+
+@pytest.mark.parametrize("case", of_engine("funnel_ordered.json", source="ClickHouse"))
+def test_compat_with_clickhouse_counts_as_its_own_tests_do(case: dict[str, Any], tmp_path: Path):
+    if "strict" in case["source"] or "event_reuse" in case["query"]:
+        pytest.skip("about another of its modes")
+
+    answer = answered(case, tmp_path, compat="clickhouse")
+
+    assert counts(answer["steps"]) == case["expected"]["counts"]
 
 
 @pytest.mark.parametrize("case", [case for case in load("funnel_exclusions.json") if "kill" in str(case.values)])

@@ -965,6 +965,21 @@ OFFENCES = {
         "mart.funnel_change_groups",
         {"funnel": "buy", "breakdown": "device", "value": "x", "mix_part": 0.1, "rate_part": 0.0, "total_change": 0.2},
     ),
+    "mart/funnel_drivers/converted_are_part_of_the_units": (
+        "mart.funnel_drivers",
+        {
+            "funnel": "buy",
+            "kind": "event",
+            "driver": "help",
+            "with_units": 20,
+            "with_converted": 21,
+            "without_units": 20,
+            "without_converted": 1,
+            "odds_ratio": 2.0,
+            "odds_ratio_low": 1.0,
+            "odds_ratio_high": 3.0,
+        },
+    ),
     "mart/retention/returned_are_part_of_the_cohort": (
         "mart.retention",
         {"cohort_week": date(2026, 1, 5), "week_number": 1, "cohort_size": 1, "returned": 2},

@@ -952,6 +952,33 @@ MART_FUNNEL_CHANGE_STEPS = Table(
     ),
 )
 
+MART_FUNNEL_DRIVERS = Table(
+    "mart.funnel_drivers",
+    "What units did or were soon after they entered a funnel, and how it goes together with converting later. An association, "
+    "never a cause.",
+    ("funnel", "kind", "driver"),
+    (
+        _c("funnel", pl.String, "Name of the funnel; one without a window, or with too few conversions, is left out."),
+        _c("kind", pl.String, "'event' for something the unit did, else the breakdown as of entry whose value it is."),
+        _c("driver", pl.String, "Name of the event or value; only those that 20 units have and 20 have not."),
+        _c("landmark_seconds", pl.Int64, "How long every unit is watched: drivers are up to it, conversions after it."),
+        _c("with_units", pl.Int64, "Units with it whose window has closed and who had not converted by the landmark."),
+        _c("with_converted", pl.Int64, "Of those, who converted after the landmark."),
+        _c("without_units", pl.Int64, "Units without it, likewise."),
+        _c("without_converted", pl.Int64, "Of those, who converted after the landmark."),
+        _c(
+            "odds_ratio",
+            pl.Float64,
+            "Odds of converting with it against without, adjusted for other activity and other breakdowns (Firth).",
+        ),
+        _c("odds_ratio_low", pl.Float64, "Low end of its 95 % interval."),
+        _c("odds_ratio_high", pl.Float64, "High end of its 95 % interval."),
+        _c("p_value", pl.Float64, "Chance of odds at least as far from 1 if there were no association (Wald)."),
+        _c("q_value", pl.Float64, "p_value adjusted for all drivers of the funnel that were looked at."),
+        _c("stands_out", pl.Boolean, "True where q_value is 0.05 or less."),
+    ),
+)
+
 MART_FUNNEL_CHANGE_GROUPS = Table(
     "mart.funnel_change_groups",
     "Whether a funnel's total rate changed because other groups entered (mix) or because groups convert otherwise (rate).",

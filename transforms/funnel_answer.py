@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from transforms.funnel_compat import compat_told
 from transforms.journey import Funnel
 from transforms.statistics import kaplan_meier
 
@@ -17,8 +18,9 @@ def funnel_answer(
     """What a funnel says, as a JSON object.
 
     In:  MART_FUNNEL_ENTRANTS and MART_FUNNEL_ENTRANT_GROUPS of the funnel.
-    Out: the definition's frame; `steps` (see `answer_steps`); `attempts`, when asked for, every first, best or counted
-         attempt by unit and entry; `groups`, the steps of each value of each breakdown, by value.
+    Out: the definition's frame; `compat`, what it set, where the funnel has it; `steps` (see `answer_steps`); `attempts`,
+         when asked for, every first, best or counted attempt by unit and entry; `groups`, the steps of each value of
+         each breakdown, by value.
     """
     here = pl.col("funnel") == funnel.name
     entrants, groups = entrants.filter(here), groups.filter(here)
@@ -32,6 +34,8 @@ def funnel_answer(
         "horizon": instant_text(horizon),
         "steps": answer_steps(entrants, funnel, horizon=horizon),
     }
+    if funnel.compat is not None:
+        answer["compat"] = compat_told(funnel.compat, dict(funnel))
     if with_attempts:
         answer["attempts"] = answer_attempts(entrants)
     answer["groups"] = answer_groups(groups, funnel, horizon=horizon)

@@ -170,13 +170,33 @@ class Walk:
         return sum(1 for step in chain.steps if not self.rules.optional[step])
 
     def prefixes(self, cuts: tuple[Sequence[Instant], ...]) -> Iterator[Chain]:
-        """For each choice of optional steps, the longest beginning of the steps that can be done."""
-        steps = range(len(self.rules.optional))
-        choices = [step for step in steps if self.rules.optional[step] and self.timeline.times[step]]
-        needed = [step for step in steps if not self.rules.optional[step]]
+        """For each choice of optional steps, the longest beginning of the steps that can be done; most optional steps first.
+
+        Where nothing is excluded, choices of fewer optional steps than some that can be done to the end are left out.
+        """
+        reachable = self.reachable_steps()
+        choices = [step for step in reachable if self.rules.optional[step]]
+        needed = [step for step in reachable if not self.rules.optional[step]]
         for size in range(len(choices), -1, -1):
+            is_whole = False
             for chosen in combinations(choices, size):
-                yield self.longest(tuple(sorted((*needed, *chosen))), cuts)
+                steps = tuple(sorted((*needed, *chosen)))
+                chain = self.longest(steps, cuts)
+                is_whole = is_whole or chain.steps == steps
+                yield chain
+            if is_whole and not any(self.timeline.cuts):
+                return
+
+    def reachable_steps(self) -> list[int]:
+        """The steps with an event in the window, up to the first mandatory one that has none."""
+        found = [0]
+        for step, times in list(enumerate(self.timeline.times))[1:]:
+            index = bisect_left(times, self.start)
+            if index < len(times) and (self.deadline is None or times[index] <= self.deadline):
+                found.append(step)
+            elif not self.rules.optional[step]:
+                break
+        return found
 
     def longest(self, steps: tuple[int, ...], cuts: tuple[Sequence[Instant], ...]) -> Chain:
         """The longest beginning of these steps that can be done."""

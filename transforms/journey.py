@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from transforms.contracts import IDENTIFIERS, VISITOR_NAMESPACES
+from transforms.funnel_compat import Product, with_compat
 from transforms.predicates import Where
 
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -341,11 +342,18 @@ class Funnel(Entry):
     breakdowns: Annotated[tuple[Breakdown, ...], BeforeValidator(full_breakdowns)] = ()
     hold_constant: Names = ()
     event_reuse: bool = False
-    compat: Literal["posthog", "clickhouse", "mixpanel", "amplitude", "ga4"] | None = None
+    compat: Product | None = Field(
+        None, description="Counts as this product does: sets the switches that the entry does not."
+    )
     from_: MaybeInstant = Field(None, alias="from")
     to: MaybeInstant = None
     horizon: MaybeInstant = None
     time_zone: str = "UTC"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _compatible(cls, value: Any) -> Any:
+        return with_compat(value) if isinstance(value, dict) else value
 
     @field_validator("time_zone")
     @classmethod
@@ -357,10 +365,6 @@ class Funnel(Entry):
         first = self.steps[0]
         if first.optional:
             raise ValueError(f"funnel '{self.name}': step 1 cannot be optional")
-        if self.compat is not None:
-            raise ValueError(
-                f"funnel '{self.name}': `compat: {self.compat}` is not built yet; leave it out and set the switches one by one"
-            )
         if self.order == "any" and any(step.optional or step.within is not None for step in self.steps):
             raise ValueError(f"funnel '{self.name}': with `order: any` no step is optional and none has `within`")
         count = len(self.steps)

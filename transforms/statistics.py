@@ -91,23 +91,34 @@ def against_the_rest(groups: pl.DataFrame, *, reached: str = "reached", entered:
     """Compare each group of one breakdown with all its other groups together.
 
     In:  one row per group with its two counts.
-    Out: the same rows in the same order, with rest_reached, rest_entered, difference, difference_low, difference_high,
-         p_value (pooled two-proportion z; null where a side is under 20), q_value (p_value adjusted for the number of
-         groups looked at) and stands_out (q_value at or under 0.05).
+    Out: the same rows in the same order, with rest_reached, rest_entered and what `compared_rates` adds.
     """
     here, all_here = pl.col(reached).cast(pl.Int64), pl.col(entered).cast(pl.Int64)
     rest = groups.with_columns(rest_reached=here.sum() - here, rest_entered=all_here.sum() - all_here)
-    counts = (reached, entered, "rest_reached", "rest_entered")
+    return compared_rates(
+        rest, counts=(reached, entered, "rest_reached", "rest_entered"), enough=(entered, "rest_entered")
+    )
+
+
+def compared_rates(pairs: pl.DataFrame, *, counts: tuple[str, str, str, str], enough: tuple[str, str]) -> pl.DataFrame:
+    """Compare two rates a row.
+
+    In:  numerator and denominator of each side (`counts`; of repeats, what they are worth), and the denominators as they
+         are (`enough`).
+    Out: the same rows in the same order, with difference, difference_low, difference_high (Newcombe), p_value (pooled
+         two-proportion z; null where a side is under 20), q_value (p_value adjusted for the number of rows looked at) and
+         stands_out (q_value at or under 0.05).
+    """
     low, high = newcombe(*counts)
-    enough = ~too_few(entered) & ~too_few("rest_entered")
-    compared = rest.with_columns(
-        difference=exported(rate(reached, entered) - rate("rest_reached", "rest_entered")),
+    is_enough = ~too_few(enough[0]) & ~too_few(enough[1])
+    compared = pairs.with_columns(
+        difference=exported(rate(*counts[:2]) - rate(*counts[2:])),
         difference_low=exported(low),
         difference_high=exported(high),
-        p_value=pl.when(enough).then(pooled_z(*counts)),
+        p_value=pl.when(is_enough).then(pooled_z(*counts)),
     )
-    tested = compared.with_columns(two_sided_p(compared["p_value"]))
-    return tested.with_columns(
+    judged = compared.with_columns(two_sided_p(compared["p_value"]))
+    return judged.with_columns(
         exported(pl.col("p_value")),
         q_value=exported(benjamini_hochberg(pl.col("p_value"))),
         stands_out=(benjamini_hochberg(pl.col("p_value")) <= FALSE_DISCOVERY_RATE).fill_null(False),

@@ -1,6 +1,7 @@
 """Mart assets: what is counted and shown."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import dagster as dg
 import polars as pl
@@ -8,13 +9,16 @@ import polars as pl
 from pipelines.catalog import WRITER_POOL, Rows, asset_key, table_asset, view_spec
 from pipelines.night import Night
 from pipelines.stitching import effect_of_stitching
-from pipelines.warehouse import create_macros_and_views, lazily, sql_files, sql_text
+from pipelines.warehouse import Connection, ask, create_macros_and_views, lazily, sql_files, sql_text
 from transforms.adoption import adoption
 from transforms.alerts import judge_alerts
 from transforms.attribution import attribution, attribution_markov, journey_paths
 from transforms.changes import ENTRANT_COLUMNS, GROUP_COLUMNS, funnel_change_groups, funnel_change_steps
+from transforms.contracts import MART_FUNNEL_DRIVERS
 from transforms.conversion import kpis, stage_conversion, stage_transitions, stage_velocity
+from transforms.drivers import funnel_drivers, landmark
 from transforms.identity_health import identity_bridges, identity_sensitivity
+from transforms.journey import Funnel
 from transforms.paths import common_paths, stage_paths
 from transforms.retention import weekly_retention
 from transforms.sales import outcome_curves, sales_outcomes
@@ -45,6 +49,32 @@ def funnel_changes(night: Night) -> Rows:
         steps = funnel_change_steps(entrants, funnels=funnels, horizons=horizons).collect()
         split = funnel_change_groups(entrants, groups, funnels=funnels, horizons=horizons).collect()
     return night.store("mart.funnel_change_steps", steps) | night.store("mart.funnel_change_groups", split)
+
+
+@table_asset(
+    "mart.funnel_drivers",
+    deps=["core.events", "mart.funnel_entrants", "mart.funnel_entrant_groups"],
+)
+def drivers_of_conversion(night: Night) -> Rows:
+    """Find what goes together with converting."""
+    funnels, horizons = night.funnels, night.funnel_horizons(night.funnels)
+    with night.warehouse.opened() as connection:
+        found = [drivers_of(connection, funnel, horizons[funnel.name]) for funnel in funnels if funnel.window]
+    return night.store("mart.funnel_drivers", pl.concat([MART_FUNNEL_DRIVERS.empty(), *found]))
+
+
+def drivers_of(connection: Connection, funnel: Funnel, horizon: datetime | None) -> pl.DataFrame:
+    """The drivers of one funnel with a window."""
+    watch = landmark(funnel)
+    if watch is None:
+        return MART_FUNNEL_DRIVERS.empty()
+    entrants, groups = (
+        lazily(connection, f"FROM mart.{name} WHERE funnel = $funnel AND is_first", {"funnel": funnel.name}).collect()
+        for name in ("funnel_entrants", "funnel_entrant_groups")
+    )
+    asked = {"funnel": funnel.name, "unit": funnel.unit, "landmark_seconds": watch.total_seconds()}
+    behaviour = ask(connection, "core/driver_behaviour.sql", asked)
+    return funnel_drivers(entrants, groups, behaviour, funnel=funnel, horizon=horizon)
 
 
 @table_asset("mart.stage_conversion", deps=["core.stage_entries"])

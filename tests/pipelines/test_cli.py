@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from pipelines import answers
 from pipelines.cli import app
+from pipelines.funnel_answers import told_drop_offs
 from pipelines.settings import Workspace, workspace_at
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +41,8 @@ sources:
       value: total
       currency: {value: EUR}
     properties: [shipping]
+segments:
+  - {name: buyers, customer: {purchase_count: {gte: 1}}}
 """
 WITHOUT_IDENTITY = '{"messageId": "x1", "type": "page", "timestamp": "2026-01-06T00:00:00Z"}'
 WITHOUT_TIME = '{"messageId": "x2", "type": "page", "anonymousId": "a1"}'
@@ -641,6 +644,92 @@ def test_an_impossible_range_ends_with_2(arguments: list[str], said: str, shop: 
     assert said in told.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--compare-to", "2026-01-01"], "--compare-to takes FROM..TO"),
+        (["--compare-to", "2026-01-01..2026-01-02"], "--compare-to goes with --from and --to"),
+        (
+            ["--from", "2026-01-06", "--to", "2026-01-07", "--compare-to", "2026-01-05..2026-01-01"],
+            "lies after",
+        ),
+        (["--segment", "buyer"], "unknown segment 'buyer' (did you mean 'buyers'?); journey.yaml has: buyers"),
+        (["--trend", "year"], "--trend takes day, week, month; found 'year'"),
+        (["--drop-offs", "add_to_card"], "unknown step 'add_to_card' (did you mean 'add_to_cart'?)"),
+        (["--drop-offs", "9"], "unknown step '9'"),
+        (["--out", "list.csv"], "--out goes with --drop-offs STEP"),
+        (["--drop-offs", "1", "--out", "list.xlsx"], "--out writes .csv or .parquet; found 'list.xlsx'"),
+        (["--drop-offs", "1", "--out", "/none/list.csv"], "/none/list.csv cannot be written"),
+        (["--experiment", "devise"], "unknown property 'devise' (did you mean 'device'?)"),
+        (["--breakdown", "device,chanel"], "unknown property 'chanel' (did you mean 'channel'?)"),
+        (["--shares", "a=1,b=1"], "--shares goes with --experiment"),
+        (["--experiment", "device", "--shares", "a=1,b=-1"], "found 'b=-1'"),
+        (["--experiment", "device", "--shares", "mobile=1,tablet=1"], "--shares leaves out 'desktop'"),
+        (["--breakdown", "device", "--breakdown", "device"], "asked for twice"),
+    ],
+)
+def test_an_impossible_question_about_a_funnel_ends_with_2_and_says_what_would_be_right(
+    arguments: list[str], said: str, shop: Workspace
+) -> None:
+    told = journeys("funnel", "checkout", *arguments, "-w", shop.root)
+
+    assert told.status == 2
+    assert said in told.err
+    assert told.out == ""
+
+
+def test_a_funnel_tells_every_comparison_that_is_asked_for(shop: Workspace) -> None:
+    asked = ["--from", "2026-01-07", "--to", "2026-01-08", "--compare-to", "2026-01-05..2026-01-06", "--segment", "buyers",
+             "--trend", "day", "--experiment", "device", "--breakdown", "device,channel", "--breakdown", "device"]  # fmt: skip
+
+    answer = journeys("funnel", "checkout", *asked, "-w", shop.root, "--json").answer
+
+    parts = [step["part"] for step in answer["comparison"]["steps"]]
+    assert sum(parts) == pytest.approx(answer["comparison"]["change"]["difference"], abs=1e-5)
+    assert answer["segments"][0]["total_rate"]["n"] == answer["steps"][-1]["count"]
+    assert sum(day["entrants"] for day in answer["trend"]) == answer["steps"][0]["count"]
+    assert [variant["variant"] for variant in answer["experiment"]["variants"]] == ["desktop", "mobile"]
+    assert {tuple(group["by"]) for group in answer["groups"]} == {("device", "channel"), ("device",)}
+    printed = journeys("funnel", "checkout", *asked, "-w", shop.root).out
+    assert "Against 2026-01-05 to 2026-01-06" in printed
+    assert "sample ratio as meant" in printed
+    assert "Segment buyers" in printed
+
+
+def test_who_stopped_is_kept_as_a_file_as_long_as_the_bar(shop: Workspace, tmp_path: Path) -> None:
+    asked = ["funnel", "checkout", "--drop-offs", "add_to_cart", "-w", shop.root, "--json"]
+
+    answer = journeys(*asked, "--out", tmp_path / "list.csv").answer
+    journeys(*asked, "--out", tmp_path / "list.parquet")
+
+    step = next(step for step in answer["steps"] if step["name"] == "add_to_cart")
+    kept = pl.read_csv(tmp_path / "list.csv")
+    assert kept.height == answer["drop_offs"]["units"] == step["dropped"] + step["excluded"]
+    assert kept["unit_id"].to_list() == pl.read_parquet(tmp_path / "list.parquet")["unit_id"].to_list()
+    assert "rows" not in answer["drop_offs"]
+
+
+def test_a_kept_list_is_text_and_numbers_to_a_spreadsheet(tmp_path: Path) -> None:
+    listed = pl.DataFrame({"unit_id": ["=1+1"], "first_after": ["@x"], "did_instead": ["+x > y"]})
+
+    told_drop_offs(listed, {"name": "a", "count": 1}, 1, tmp_path / "list.csv")
+
+    assert (tmp_path / "list.csv").read_text().split() == ["unit_id,first_after,did_instead", "'=1+1,'@x,'+x", ">", "y"]
+
+
+def test_a_range_without_entrants_is_a_table_of_zeros(shop: Workspace) -> None:
+    asked = ["--from", "2020-01-01", "--to", "2020-01-02", "--compare-to", "2019-01-01..2019-01-02", "--segment", "buyers",
+             "--trend", "day", "--experiment", "device", "--drop-offs", "1"]  # fmt: skip
+
+    answer = journeys("funnel", "checkout", *asked, "-w", shop.root, "--json").answer
+
+    assert [step["count"] for step in answer["steps"]] == [0, 0, 0, 0]
+    assert [step["before"]["count"] for step in answer["comparison"]["steps"]] == [0, 0, 0, 0]
+    assert [day["entrants"] for day in answer["trend"]] == [0, 0]
+    assert (answer["experiment"]["variants"], answer["drop_offs"]["rows"]) == ([], [])
+    assert journeys("funnel", "checkout", *asked, "-w", shop.root).status == 0
+
+
 EVENTS = [
     {"event": "a", "customer_id": "ann", "occurred_at": "2026-01-05T10:00:00Z", "plan": "gold"},
     {"event": "b", "customer_id": "ann", "occurred_at": "2026-01-05T10:05:00Z", "plan": "gold"},
@@ -689,6 +778,20 @@ def test_attempts_are_listed_when_asked_for(tmp_path: Path) -> None:
     ]
 
 
+def test_a_negative_window_ends_with_2_and_says_what_a_duration_is(tmp_path: Path) -> None:
+    told = journeys(*spec_and_events(tmp_path, "{name: f, steps: [{event: a}, {event: b}], window: -1d}"))
+
+    assert told.status == 2
+    assert "expected a duration such as 30m, 14d or 1.5h" in told.err
+
+
+def test_comparisons_are_refused_beside_a_specification(tmp_path: Path) -> None:
+    told = journeys(*spec_and_events(tmp_path), "--trend", "day")
+
+    assert told.status == 2
+    assert "with --spec, the range and the breakdowns stand in the specification" in told.err
+
+
 def test_a_list_of_funnels_answers_a_list(tmp_path: Path) -> None:
     answer = journeys(*spec_and_events(tmp_path, f"- {SPEC}\n- {{name: g, steps: [{{event: b}}]}}\n")).answer
 
@@ -696,11 +799,12 @@ def test_a_list_of_funnels_answers_a_list(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tool", ["posthog", "clickhouse", "mixpanel", "amplitude", "ga4"])
-def test_compat_is_refused_by_name(tool: str, tmp_path: Path) -> None:
+def test_compat_is_told_by_name_with_what_it_set(tool: str, tmp_path: Path) -> None:
     told = journeys(*spec_and_events(tmp_path, f"name: f\nsteps: [{{event: a}}, {{event: b}}]\ncompat: {tool}\n"))
 
-    assert told.status == 2
-    assert f"`compat: {tool}` is not built yet" in told.err
+    assert told.status == 0
+    assert told.answer["compat"]["product"] == tool
+    assert told.answer["compat"]["sets"]["attempt"] == ("first" if tool == "mixpanel" else "best")
 
 
 def test_a_wrong_specification_ends_with_2_and_names_its_line(tmp_path: Path) -> None:

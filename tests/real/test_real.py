@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipelines import answers
+from pipelines import answers, funnel_answers
+from pipelines.funnel_answers import Asked
 from pipelines.readers.ga4 import EVENTS
 from pipelines.run import run_in_process
 from pipelines.settings import Workspace
@@ -32,8 +33,7 @@ class Loaded:
         return self.rows(query)[0][0]
 
     def steps(self, funnel: str, **asked: Any) -> list[int]:
-        given = {"from_day": None, "to_day": None, "breakdowns": [], "attempts": False, **asked}
-        return [step["count"] for step in answers.funnel(self.place, funnel, **given)["steps"]]
+        return [step["count"] for step in funnel_answers.funnel(self.place, funnel, Asked(**asked))["steps"]]
 
     def stored_steps(self, funnel: str) -> list[int]:
         query = f"SELECT reached FROM mart.funnel_steps WHERE funnel = '{funnel}' ORDER BY step_number"

@@ -49,14 +49,28 @@ Chain = tuple[Event | None, ...]
 
 def attempts(events: list[Event], funnel: Definition, horizon: int) -> list[dict[str, Any]]:
     """The first, the best and the counted attempts of one unit, by entry in total order."""
-    seen = [event for event in events if event.at <= horizon]
-    if funnel.range == "all":
-        seen = [event for event in seen if in_range(event, funnel)]
-    found = [attempt(entry, seen, funnel) for entry in sorted(seen, key=total_order) if may_enter(entry, funnel)]
+    found = every_attempt(events, funnel, horizon)
     flag(found, funnel)
     for item in found:
         item["status"] = status(item, found, funnel, horizon)
     return [item for item in found if item["is_first"] or item["is_best"] or item["is_counted"]]
+
+
+def every_attempt(events: list[Event], funnel: Definition, horizon: int) -> list[dict[str, Any]]:
+    """All attempts of one unit, by entry in total order, without flags and status."""
+    seen = [event for event in events if event.at <= horizon]
+    if funnel.range == "all":
+        seen = [event for event in seen if in_range(event, funnel)]
+    return [attempt(entry, seen, funnel) for entry in sorted(seen, key=total_order) if may_enter(entry, funnel)]
+
+
+def attempts_of_days(events: list[Event], funnel: Definition, horizon: int, *, per_day: int) -> list[dict[str, Any]]:
+    """The first and the best attempt of each day of entry, days being so many minutes long."""
+    found = every_attempt(events, funnel, horizon)
+    days = [[item for item in found if item["entry"].at // per_day == day] for day in range(100)]
+    for day in filter(None, days):
+        flag(day, funnel)
+    return [item for day in days for item in day if item["is_first"] or item["is_best"]]
 
 
 def total_order(event: Event) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.transforms.funnel_oracle import Definition, Event, attempts
+from tests.transforms.funnel_oracle import Definition, Event, attempts, attempts_of_days
 from transforms.contracts import MART_FUNNEL_ENTRANT_GROUPS, MART_FUNNEL_ENTRANTS
 from transforms.funnels import funnel_answer, funnel_entrant_groups, funnel_entrants
 from transforms.journey import Breakdown, Funnel
@@ -20,6 +20,7 @@ SCHEMA = {
     "source": pl.String, "event_id": pl.String, "properties": pl.String,
 }  # fmt: skip
 UNITS_PER_FUNNEL = 40
+MINUTES_PER_DAY = 24 * 60
 
 
 def minute(at: int) -> datetime:
@@ -129,16 +130,141 @@ def any_events(chance: random.Random) -> list[Event]:
     return events
 
 
-@pytest.mark.parametrize("seed", range(150))
-def test_the_engine_equals_the_definition_by_brute_force(seed: int):
+def any_case(seed: int) -> tuple[dict[str, list[Event]], Definition, int]:
+    """Streams, a funnel and a horizon."""
     chance = random.Random(seed)
     definition = any_definition(chance)
     units = {f"u{number}": any_events(chance) for number in range(UNITS_PER_FUNNEL)}
-    horizon = chance.choice([6, 12, 30])
+    return units, definition, chance.choice([6, 12, 30])
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_the_engine_equals_the_definition_by_brute_force(seed: int):
+    units, definition, horizon = any_case(seed)
 
     said = said_by_engine(units, definition, horizon)
 
     assert said == said_by_oracle(units, definition, horizon), definition
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("block", range(18))
+def test_the_engine_equals_the_definition_on_tens_of_thousands_of_streams(block: int):
+    for seed in range(1000 + 100 * block, 1100 + 100 * block):
+        units, definition, horizon = any_case(seed)
+
+        said = said_by_engine(units, definition, horizon)
+
+        assert said == said_by_oracle(units, definition, horizon), (seed, definition)
+
+
+def test_the_random_funnels_hold_every_switch_many_times():
+    definitions = [any_case(seed)[1] for seed in range(150)]
+
+    for switch in ("order", "ties", "attempt", "range", "exclusion", "holds", "event_reuse"):
+        values = [getattr(definition, switch) for definition in definitions]
+        assert all(values.count(value) >= 10 for value in set(values)), switch
+        assert len(set(values)) > 1, switch
+    for part in ("optional", "within", "exclusions", "start", "end"):
+        assert sum(bool(getattr(definition, part)) for definition in definitions) >= 15, part
+    assert {definition.window for definition in definitions} == {None, 0, 3, 5, 8, 12}
+    assert sum(definition.window is None for definition in definitions) >= 10
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_the_first_and_the_best_of_each_day_are_those_of_its_entries_alone(block: int):
+    for seed in range(25 * block, 25 * block + 25):
+        units, definition, horizon = any_case(seed)
+        days = MINUTES_PER_DAY // 4
+        asked = scaled(configured(definition), days)
+        stretched = frame(units).with_columns(occurred_at=ZERO + (pl.col("occurred_at") - ZERO) * days)
+
+        rows = funnel_entrants(stretched, asked, horizon=minute(horizon * days)).collect()
+
+        columns = ("unit_id", "entry_event_id", "step_event_ids", "is_first_of_day", "is_best_of_day")
+        listed = rows.filter(pl.any_horizontal("is_first_of_day", "is_best_of_day")).select(columns).rows()
+        said = {(*row[:2], tuple(row[2]), *row[3:]) for row in listed}
+        assert said == days_by_oracle(units, definition, horizon, per_day=4), (seed, definition)
+
+
+def scaled(funnel: Funnel, factor: int) -> Funnel:
+    """The same funnel where each minute lasts `factor` minutes."""
+
+    def longer(value: Any) -> Any:
+        if isinstance(value, datetime):
+            return ZERO + (value - ZERO) * factor
+        return value * factor if isinstance(value, timedelta) else value
+
+    steps = tuple(step.model_copy(update={"within": longer(step.within)}) for step in funnel.steps)
+    changes = {name: longer(getattr(funnel, name)) for name in ("window", "from_", "to")}
+    return funnel.model_copy(update={"steps": steps, **changes})
+
+
+def days_by_oracle(
+    units: dict[str, list[Event]], definition: Definition, horizon: int, *, per_day: int
+) -> set[tuple[Any, ...]]:
+    return {
+        (unit, item["entry"].key, tuple(None if event is None else event.key for event in item["chain"]),
+         item["is_first"], item["is_best"])
+        for unit, events in units.items()
+        for item in attempts_of_days(events, definition, horizon, per_day=per_day)
+    }  # fmt: skip
+
+
+# ---------------------------------------------------------------- long funnels
+
+
+def long_walk(count: int, **changes: Any) -> Funnel:
+    steps = [{"event": f"s{number}"} for number in range(1, count + 1)]
+    return Funnel.model_validate({"name": "f", "steps": steps, "window": "1d", **changes})
+
+
+def walkers(chance: random.Random, count: int, *, names: int = 200) -> dict[str, list[Event]]:
+    """Units that walk so many steps, most of which they repeat, some of which they leave out."""
+    units = {}
+    for number in range(names):
+        skips = {chance.randint(2, count + 20)}
+        places = [step for step in range(1, count + 1) if step not in skips for _ in range(chance.choice([1, 1, 2]))]
+        units[f"u{number}"] = [Event(at, f"e{at:03}", f"s{step}") for at, step in enumerate(places)]
+    return units
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"exclusions": [{"event": "x"}]}, {"attempt": "all"}, {"hold_constant": []}, {"ties": "increasing"}],
+    ids=["plain", "exclusions", "all", "held", "increasing"],
+)
+def test_a_funnel_of_forty_steps_is_walked_to_the_step_left_out(changes: dict[str, Any]):
+    units = walkers(random.Random(4), 40)
+
+    rows = funnel_entrants(frame(units), long_walk(40, **changes), horizon=minute(9_000)).collect()
+
+    depths = dict(rows.filter("is_counted").unique("unit_id", keep="first").select("unit_id", "depth").rows())
+    there = {unit: {int(event.name[1:]) for event in events} for unit, events in units.items()}
+    missing = {unit: min(set(range(1, 42)) - steps) for unit, steps in there.items()}
+    assert depths == {unit: step - 1 for unit, step in missing.items()}
+    assert 40 in depths.values()
+    assert len(set(depths.values())) > 20
+
+
+def test_forty_steps_in_any_order_count_the_steps_done():
+    units = walkers(random.Random(5), 40)
+
+    rows = funnel_entrants(frame(units), long_walk(40, order="any"), horizon=minute(9_000)).collect()
+
+    depths = dict(rows.filter("is_best").select("unit_id", "depth").rows())
+    assert depths == {unit: len({event.name for event in events}) for unit, events in units.items()}
+
+
+def test_forty_steps_of_which_half_are_optional_are_still_exact():
+    steps = [{"event": f"s{number}", "optional": number % 2 == 0} for number in range(1, 40)]
+    units = walkers(random.Random(6), 39, names=60)
+
+    rows = funnel_entrants(frame(units), long_walk(39, steps=steps), horizon=minute(9_000)).collect()
+
+    converted = dict(rows.filter("is_best").select("unit_id", pl.col("status") == "converted").rows())
+    odd = {f"s{number}" for number in range(1, 40, 2)}
+    assert converted == {unit: odd <= {event.name for event in events} for unit, events in units.items()}
 
 
 # ---------------------------------------------------------------- what must never change

@@ -502,7 +502,6 @@ def test_attempts_are_listed_with_their_instants():
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"compat": "posthog"}, "`compat: posthog` is not built yet"),
         ({"exclusions": [{"event": "X", "from": 2, "to": 3}]}, "mandatory steps"),
         ({"exclusions": [{"event": "X", "from": 3, "to": 2}]}, "from an earlier to a later"),
         ({"breakdowns": ["color", "color"]}, "asked for twice"),
