@@ -73,6 +73,12 @@ class View:
             )
         return self.tables[name]
 
+    def answer(self, file: str) -> pl.DataFrame:
+        """The rows that a file of sql/reports gives, in its order; counts and sums are whole numbers of 64 bits."""
+        rows = self.table(f"reports.{file}")
+        whole = [column for column, dtype in rows.schema.items() if dtype.is_integer()]
+        return rows.with_columns(pl.col(whole).cast(pl.Int64))
+
     @property
     def held_back(self) -> str | None:
         """That a source which ends before the others limits what is known; None where none does."""
