@@ -24,6 +24,7 @@ def findings(view: View) -> tuple[Finding, ...]:
     kinds = [
         sorted(kind(view), key=lambda found: (-found.weight, found.headline))
         for kind in (
+            group_incidents,
             moved_funnels,
             changed_rates,
             moved_channels,
@@ -39,6 +40,25 @@ def findings(view: View) -> tuple[Finding, ...]:
 
 
 # ---------------------------------------------------------------- what changed
+
+
+def group_incidents(view: View) -> Iterator[Finding]:
+    """Weeks in which one group of customers went on from a step less, or more, often than at other times, and the others did not."""
+    funnels = {counts.name: counts for counts in view.funnels}
+    told = [found.funnel for found in view.incidents]
+    for place, found in enumerate(view.incidents):
+        counts, number = funnels[found.funnel], told[:place].count(found.funnel) + 1
+        difference = found.difference
+        way = "fewer" if difference.value < 0 else "more"
+        yield Finding(
+            "What happened",
+            f"From {short_day(found.first)} to {day(found.last)}, {way} of {quoted(found.group)} went on from {quoted(found.step)} to "
+            f"{quoted(found.next_step)}: {percent(difference.here.value)} instead of {percent(difference.there.value)}",
+            f"{sentence(difference.evidence)}; about {plural(found.customers, counts.unit)} {way}. All others by {quoted(found.breakdown)}: "
+            f"{percent(found.others.here.value)} ({found.others.here.counts}) against {percent(found.others.there.value)}. In {quoted(counts.name)}.",
+            f"{counts.file}#incident-{number}",
+            found.customers,
+        )
 
 
 def moved_funnels(view: View) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from reports.funnel_counts import FunnelCounts, count_funnel
+from reports.incidents import Incident, incidents
 from reports.words import quoted, slug
 from transforms.journey import Change, Journey
 
@@ -126,6 +127,11 @@ class View:
             )
             for name in self.funnel_names
         )
+
+    @cached_property
+    def incidents(self) -> list[Incident]:
+        """Weeks in which one group behaved unlike itself and the others, the clearest first."""
+        return incidents(self.answer("group_days"))
 
     @property
     def funnel_names(self) -> list[str]:

@@ -6,7 +6,7 @@ import polars as pl
 from reports.theme import ACCENT, INK, LOST, SECOND, THEME, THIRD
 from reports.words import chart_name, count, share
 
-MOST_MOVES = 4
+MOST_MOVES = 3
 """Moves drawn: on a narrow screen more columns than these could not be read; the table has them all."""
 EXIT, LATER = "(exit)", "(other)"
 COLOURS = (ACCENT, SECOND, THIRD, INK)
@@ -36,7 +36,10 @@ def flow_bands(flow: pl.DataFrame, *, stages: list[str]) -> go.Figure | None:
             arrangement="fixed",
             node={
                 "label": [
-                    words(stage) if sizes[move, stage] >= SMALLEST_LABEL * everybody else "" for move, stage in places
+                    words(stage)
+                    if stage not in (EXIT, LATER) and sizes[move, stage] >= SMALLEST_LABEL * everybody
+                    else ""
+                    for move, stage in places
                 ],
                 "customdata": [
                     [words(stage), count(sizes[move, stage]), share(sizes[move, stage], everybody)]

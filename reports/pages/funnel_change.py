@@ -1,14 +1,16 @@
-"""Funnel change: why a funnel's rate is not what it was, by step and by group; a part of each funnel's page."""
+"""Funnel change: why a funnel's rate is not what it was, by step, by group and by week; a part of each funnel's page."""
 
 import polars as pl
 
+from reports.charts.dots import rate_dots
 from reports.charts.parts import signed_parts
 from reports.funnel_counts import FunnelCounts
+from reports.incidents import Incident
 from reports.page import Cell, Figure, Query, Section
 from reports.rates import Difference, Rate
-from reports.tables import cells, numbers, table, texts
+from reports.tables import cells, numbers, rate_cells, rate_columns, table, texts
 from reports.view import View
-from reports.words import TOO_FEW, name, percent, points, quoted, sentence, share, short_day
+from reports.words import TOO_FEW, name, percent, plural, points, quoted, sentence, share, short_day
 from transforms.statistics import FEW
 
 MOST_GROUPS = 10
@@ -32,9 +34,49 @@ def change_sections(view: View, counts: FunnelCounts) -> list[Section]:
     return [Section("Why the rate changed", (step_figure(steps, counts), *figures), LEAD)]
 
 
+def incident_sections(view: View, counts: FunnelCounts) -> list[Section]:
+    """Weeks in which one group stood out; nothing where none did. Reads the answer group_days."""
+    found = [incident for incident in view.incidents if incident.funnel == counts.name]
+    figures = tuple(incident_figure(incident, counts, number) for number, incident in enumerate(found, start=1))
+    return [Section("When a group stood out", figures, INCIDENTS)] if figures else []
+
+
+def incident_figure(found: Incident, counts: FunnelCounts, number: int) -> Figure:
+    """One group in some weeks, beside itself at other times and the others in both."""
+    when = f"{short_day(found.first)} to {short_day(found.last)}"
+    rates = [
+        (f"{found.group}, {when}", found.difference.here),
+        (f"{found.group}, at other times", found.difference.there),
+        (f"All others, {when}", found.others.here),
+        ("All others, at other times", found.others.there),
+    ]
+    way = "less" if found.difference.value < 0 else "more"
+    return Figure(
+        f"incident-{number}",
+        f"{quoted(found.group)} went on from {quoted(found.step)} to {quoted(found.next_step)} {way} often from "
+        f"{when}: {percent(found.difference.here.value)} "
+        f"instead of {percent(found.difference.there.value)}",
+        f"{sentence(found.difference.evidence)}. About {plural(found.customers, counts.unit)} "
+        f"{'fewer' if way == 'less' else 'more'} than at other times.",
+        rate_dots(rates),
+        table(
+            (*texts("Who and when"), *rate_columns("Went on", "Came to the step")),
+            [cells(name(label), *rate_cells(rate)) for label, rate in rates],
+        ),
+        Query("group_days"),
+    )
+
+
+INCIDENTS = (
+    "Every group of every breakdown, at every step, in every one to four whole weeks, against the same group at all "
+    "other times. Shown is what would come by "
+    "chance in one of a hundred reports at most, and what the other groups did not do as well."
+)
+
+
 def periods(row: dict[str, object]) -> str:
     """The two periods in words."""
-    dates = [short_day(row[column]) for column in ("before_from", "before_to", "after_from", "after_to")]  # type: ignore[arg-type]
+    dates = [short_day(row[column]) for column in ("after_from", "after_to", "before_from", "before_to")]  # type: ignore[arg-type]
     return f"{dates[0]} to {dates[1]} against {dates[2]} to {dates[3]}"
 
 

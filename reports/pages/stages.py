@@ -281,7 +281,7 @@ def flow_figure(view: View) -> Figure:
         "flow",
         flow_sentence(flow),
         f"From the first stage of each customer to the right, one column for each of the first {MOST_MOVES} stages; a band is as wide as the "
-        "customers who went that way. Whoever comes into a stage goes out of it, to another one or to “no move since”.",
+        "customers who went that way. Whoever comes into a stage goes out of it, to another one or to a grey end, where no move has followed yet.",
         flow_bands(flow, stages=view.journey.stage_names),
         table(
             (*texts("Move: from → to"), *rate_columns("Customers", "Of those who could")),

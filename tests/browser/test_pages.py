@@ -254,7 +254,8 @@ def test_every_chart_is_drawn_inside_its_frame(chromium: Any, pages: list[Path],
                         const box = text.getBoundingClientRect();
                         return box.left < frame.left - 2 || box.right > frame.right + 2;
                     });
-                    return { figure, marks: place.querySelectorAll(".main-svg .trace, .main-svg .sankey").length, outside: outside.map((text) => text.textContent) };
+                    const named = outside.map((text) => text.textContent);
+                    return { figure, marks: place.querySelectorAll(".main-svg .trace, .main-svg .sankey").length, outside: named };
                 })"""
             )
         drawn += len(charts)

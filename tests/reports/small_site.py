@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 
 from reports.site import SiteFacts
-from tests.reports.small_marts import answers, empty_answers, marts
+from tests.reports.small_marts import answers, empty_answers, marts, schemas
 from transforms.contracts import TABLES
 from transforms.journey import Journey
 from transforms.statistics import wilson
@@ -233,6 +233,24 @@ def sessions(days: int, *, per_day: int, converted: int, channel: str = "Email",
     )
 
 
+def group_days(funnel: str = "checkout", *, broken: str | None = "mobile") -> pl.DataFrame:
+    """Ten weeks in which 30 of each device come to a step and 21 go on; in the fifth and sixth only 6 of the broken one."""
+    monday = date(2026, 1, 5)
+    step = {"funnel": funnel, "breakdown": "device", "step_number": 2, "step_name": "choose", "next_name": "pay"}
+    values = [
+        step
+        | {
+            "value": device,
+            "day": monday + timedelta(weeks=week),
+            "came": 30,
+            "went_on": 6 if device == broken and week in (4, 5) else 21,
+        }
+        for device in ("desktop", "mobile")
+        for week in range(10)
+    ]
+    return pl.DataFrame(values, schema=schemas()["reports.group_days"])
+
+
 def changes_of(funnel: str) -> dict[str, pl.DataFrame]:
     """The change of a funnel between two periods, by step and by group."""
     days = {"before_from": date(2026, 1, 5), "before_to": date(2026, 2, 1)}
@@ -441,6 +459,6 @@ def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
             | books,
         ),
     }
-    drawn = shown | marts() | changes_of(funnel)
+    drawn = shown | marts() | changes_of(funnel) | {"reports.group_days": group_days(funnel)}
     reach = {"mart.stage_reach": shown["mart.stage_reach"]}
     return drawn | answers(marts() | reach)

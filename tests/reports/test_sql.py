@@ -54,6 +54,16 @@ TIMELINE = (
 CONVERTED = ("a2", "c1")
 
 
+ATTEMPT = {
+    "funnel": "checkout",
+    "breakdown": "device",
+    "value": "mobile",
+    "is_first_of_day": True,
+    "closes_at": datetime(2026, 3, 9, tzinfo=UTC),
+    "step_times": [datetime(2026, 3, 1, 23, 30, tzinfo=UTC), datetime(2026, 3, 2, 5, tzinfo=UTC), None],
+}
+
+
 def timeline() -> dict[str, pl.DataFrame]:
     """core.events, core.sessions and core.stage_entries of three customers."""
     places = {"awareness": 1, "purchase": 2}
@@ -93,6 +103,9 @@ def timeline() -> dict[str, pl.DataFrame]:
         "core.stage_entries": entries,
         "core.sessions": sessions,
     }
+    told["mart.funnel_entrant_groups"] = [
+        ATTEMPT | {"unit_id": unit, "depth": depth} for unit, depth in (("ann", 3), ("bob", 2))
+    ]
     told["raw.quarantine"] = [{"file_id": "f", "source": "web", "row": row, "reason": "bad_time"} for row in (1, 2)]
     return {name: pl.DataFrame(rows, schema=TABLES[name].schema) for name, rows in told.items()}
 
@@ -182,3 +195,20 @@ def test_a_newcomer_enters_a_stage_within_seven_days_of_being_seen(warehouse):
     rows = warehouse.sql((FILES / "change_newcomers.sql").read_text()).pl()
 
     assert rows.rows() == [(date(2026, 3, 1), "awareness", 3, 3), (date(2026, 3, 1), "purchase", 3, 2)]
+
+
+def test_a_group_is_counted_at_each_step_on_the_local_day_it_was_there(warehouse):
+    rows = warehouse.sql((FILES / "group_days.sql").read_text()).pl()
+
+    assert rows.select("step_name", "next_name", "day", "came", "went_on").rows() == [
+        ("look", "choose", date(2026, 3, 2), 2, 2),
+        ("choose", "pay", date(2026, 3, 2), 2, 1),
+    ]
+
+
+def test_an_attempt_with_time_left_is_not_counted_for_its_group(warehouse):
+    text = (FILES / "group_days.sql").read_text()
+
+    rows = warehouse.sql(text.replace("steps.horizon", "TIMESTAMPTZ '2026-03-08 00:00:00+00'")).pl()
+
+    assert rows.is_empty()
