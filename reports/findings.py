@@ -13,9 +13,11 @@ from reports.page import Finding
 from reports.rates import Difference, Rate
 from reports.view import PERIOD_DAYS, Period, View
 from reports.words import change, count, day, duration, name, percent, plural, quoted, sentence, short_day
-from transforms.statistics import FALSE_DISCOVERY_RATE, FEW, benjamini_hochberg
+from transforms.statistics import FEW, benjamini_hochberg
 
 MOST_FINDINGS = 6
+SURE = 0.01
+"""The false discovery rate at which a change is told on the first page: stricter than the pages', for it is read every day."""
 LOWER_IS_BETTER = "bounce_rate"
 
 
@@ -70,7 +72,7 @@ def moved_funnels(view: View) -> Iterator[Finding]:
         benjamini_hochberg(pl.col("p"))
     )["p"]
     for (counts, period, difference), q_value in zip(moved, adjusted, strict=True):
-        if q_value is not None and q_value <= FALSE_DISCOVERY_RATE:
+        if q_value is not None and q_value <= SURE:
             way = "rose" if difference.value > 0 else "fell"
             yield Finding(
                 "What changed",
@@ -107,7 +109,7 @@ def changed_rates(view: View) -> Iterator[Finding]:
     """Rates that differ by more than chance before and after a change of journey.yaml."""
     for effect in (*adjusted(stage_effects(view)), *adjusted(funnel_effects(view))):
         difference = effect.difference
-        if difference is None or not effect.is_clear:
+        if difference is None or effect.q_value is None or effect.q_value > SURE:
             continue
         way = "rose" if difference.value > 0 else "fell"
         moved = f"{way} from {percent(effect.before.value)} to {percent(effect.after.value)}"
