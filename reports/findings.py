@@ -15,18 +15,18 @@ from reports.view import PERIOD_DAYS, Period, View
 from reports.words import change, count, day, duration, name, percent, plural, quoted, sentence, short_day
 from transforms.statistics import FEW, benjamini_hochberg
 
-MOST_FINDINGS = 6
+MOST_FINDINGS = 8
+MOST_INCIDENTS = 2
 SURE = 0.01
 """The false discovery rate at which a change is told on the first page: stricter than the pages', for it is read every day."""
 LOWER_IS_BETTER = "bounce_rate"
 
 
 def findings(view: View) -> tuple[Finding, ...]:
-    """The most important findings: the weightiest of each kind first, then by how many customers each concerns."""
+    """The most important findings: the clearest incidents, the weightiest of each other kind, then by how many each concerns."""
     kinds = [
         sorted(kind(view), key=lambda found: (-found.weight, found.headline))
         for kind in (
-            group_incidents,
             moved_funnels,
             changed_rates,
             moved_channels,
@@ -36,8 +36,10 @@ def findings(view: View) -> tuple[Finding, ...]:
             missed_targets,
         )
     ]
-    tops = [kind[0] for kind in kinds if kind]
-    others = sorted((found for kind in kinds for found in kind[1:]), key=lambda found: (-found.weight, found.headline))
+    happened = list(group_incidents(view))
+    tops = [*happened[:MOST_INCIDENTS], *(kind[0] for kind in kinds if kind)]
+    left = [*happened[MOST_INCIDENTS:], *(found for kind in kinds for found in kind[1:])]
+    others = sorted(left, key=lambda found: (-found.weight, found.headline))
     return tuple([*tops, *others][:MOST_FINDINGS])
 
 

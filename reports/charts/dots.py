@@ -38,8 +38,8 @@ def reaches_beyond(rows: pl.DataFrame) -> bool:
 
 
 def rate_dots(rates: Sequence[tuple[str, Rate]]) -> go.Figure | None:
-    """Draw one dot for each named rate, with no comparison between them; None where nobody is counted."""
-    counted = [(label, rate) for label, rate in rates if rate.whole]
+    """Draw one dot for each named rate that rests on enough, with no comparison between them; None where none does."""
+    counted = [(label, rate) for label, rate in rates if rate.says_enough]
     if not counted:
         return None
     rows = pl.DataFrame(

@@ -131,7 +131,9 @@ def reasons_figure(reasons: pl.DataFrame) -> Figure:
                 (f"{row['lost_reason']} ({row['object']}{', ' + row['currency'] if row['currency'] else ''})", rate)
                 for row, rate in rates[:12]
             ]
-        ),
+        )
+        if told
+        else None,
         table(
             (*texts("Reason", "Of a"), *rate_columns("Lost for it", "All lost"), *numbers("Value lost")),
             [

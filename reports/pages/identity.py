@@ -102,9 +102,9 @@ def sensitivity_figure(rows: pl.DataFrame) -> Figure:
         "mistake in the stitching changes little.",
         rate_dots(
             [
-                (f"{row['subject']} → {row['target']}{side}", rate)
+                (f"{side}{row['subject']} → {row['target']}", rate)
                 for row, here, alone in pairs
-                for side, rate in (("", here), (" · unstitched", alone))
+                for side, rate in (("", here), ("without: ", alone))
             ]
         ),
         table(
