@@ -22,28 +22,75 @@ from reports.page import Query
 from reports.site import SiteFacts, UnknownPage, build_site, build_standalone
 from transforms.contracts import OPS_REPORT_MANIFEST, OPS_RUNS, OPS_STEPS
 
-STORED = (
+READ = (
     "core.funnel_definitions",
     "mart.stage_conversion",
     "mart.stage_transitions",
+    "mart.stage_reach",
     "mart.kpis",
-    "mart.retention",
+    "mart.sessions_daily",
+    "mart.touchpoints",
+    "mart.funnel_steps",
+    "mart.funnel_daily",
+    "mart.funnel_breakdown",
+    "mart.funnel_change_steps",
+    "mart.funnel_change_groups",
+    "mart.data_quality",
+    "mart.unmapped_events",
     "ops.balances",
     "ops.schema_drift",
     "ops.failed_files",
 )
+"""Tables and views that the site reads whole."""
 WAITING_SHOWN = 3
 VIEWS = tuple(f"mart.{path.stem}" for path in sql_files("mart"))
 QUERIED = {"mart.attribution": "ops/attribution_totals.sql", "mart.funnel_entrants": "ops/first_attempts.sql"}
 COUNTED = (
-    "map_contacts",
-    "map_actions",
-    "map_surveys",
+    "account_totals",
+    "accounts",
+    "acquisition",
+    "ad_spend",
+    "adoption",
+    "attribution_markov",
+    "carts",
     "change_newcomers",
-    "identity_customers",
-    "identity_map",
-    "identity_evidence",
+    "churn",
+    "churn_points",
+    "customer_value",
+    "feature_use",
+    "friction",
+    "group_days",
+    "identity_blocked",
+    "identity_bridges",
+    "identity_health",
+    "identity_largest",
+    "identity_sensitivity",
+    "identity_shared",
+    "journey_paths",
+    "lifecycle",
+    "lost_reasons",
+    "map_actions",
+    "map_contacts",
+    "map_surveys",
+    "promoters_who_left",
+    "purchase_frequency",
     "quarantine_reasons",
+    "referrals",
+    "renewals",
+    "retention",
+    "reviews",
+    "sales_outcomes",
+    "stage_flow",
+    "stage_velocity",
+    "stuck",
+    "stuck_longest",
+    "subscription_risks",
+    "subscriptions",
+    "support",
+    "support_weeks",
+    "surveys",
+    "surveys_by_contact",
+    "ticket_reasons",
 )
 """Files of sql/reports whose answers the site is drawn from, named `reports.<file>`."""
 READ_BY_COUNTED = (
@@ -51,12 +98,19 @@ READ_BY_COUNTED = (
     "core.sessions",
     "core.stage_entries",
     "core.customers",
-    "core.identity_map",
-    "core.identity_edges",
     "raw.quarantine",
     "ops.settings",
+    "mart.adoption",
+    "mart.attribution_markov",
+    "mart.funnel_entrant_groups",
+    "mart.competing_outcomes",
+    "mart.identity_bridges",
+    "mart.identity_sensitivity",
+    "mart.journey_paths",
+    "mart.retention",
+    "mart.stage_velocity",
 )
-REPORT_TABLES = (*STORED, *QUERIED, *VIEWS, *READ_BY_COUNTED)
+REPORT_TABLES = tuple(dict.fromkeys((*READ, *QUERIED, *VIEWS, *READ_BY_COUNTED)))
 
 
 @dataclass(frozen=True)
@@ -110,7 +164,7 @@ def standalone(place: Workspace, page: str | None) -> bytes:
 
 def report_tables(night: Night) -> dict[str, pl.DataFrame]:
     """The frames that the site is drawn from, by the name of their table; of the tables in `QUERIED` what the site reads."""
-    tables = {name: night.warehouse.read(name) for name in (*STORED, *VIEWS)}
+    tables = {name: night.warehouse.read(name) for name in READ}
     tables |= {name: night.warehouse.query(sql_text(file)) for name, file in QUERIED.items()}
     return tables | {f"reports.{name}": night.warehouse.query(sql_text(f"reports/{name}.sql")) for name in COUNTED}
 

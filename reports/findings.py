@@ -13,14 +13,17 @@ from reports.page import Finding
 from reports.rates import Difference, Rate
 from reports.view import PERIOD_DAYS, Period, View
 from reports.words import change, count, day, duration, name, percent, plural, quoted, sentence, short_day
-from transforms.statistics import FALSE_DISCOVERY_RATE, FEW, benjamini_hochberg
+from transforms.statistics import FEW, benjamini_hochberg
 
-MOST_FINDINGS = 6
+MOST_FINDINGS = 8
+MOST_INCIDENTS = 2
+SURE = 0.01
+"""The false discovery rate at which a change is told on the first page: stricter than the pages', for it is read every day."""
 LOWER_IS_BETTER = "bounce_rate"
 
 
 def findings(view: View) -> tuple[Finding, ...]:
-    """The most important findings: the weightiest of each kind first, then by how many customers each concerns."""
+    """The most important findings: the clearest incidents, the weightiest of each other kind, then by how many each concerns."""
     kinds = [
         sorted(kind(view), key=lambda found: (-found.weight, found.headline))
         for kind in (
@@ -33,12 +36,33 @@ def findings(view: View) -> tuple[Finding, ...]:
             missed_targets,
         )
     ]
-    tops = [kind[0] for kind in kinds if kind]
-    others = sorted((found for kind in kinds for found in kind[1:]), key=lambda found: (-found.weight, found.headline))
+    happened = list(group_incidents(view))
+    tops = [*happened[:MOST_INCIDENTS], *(kind[0] for kind in kinds if kind)]
+    left = [*happened[MOST_INCIDENTS:], *(found for kind in kinds for found in kind[1:])]
+    others = sorted(left, key=lambda found: (-found.weight, found.headline))
     return tuple([*tops, *others][:MOST_FINDINGS])
 
 
 # ---------------------------------------------------------------- what changed
+
+
+def group_incidents(view: View) -> Iterator[Finding]:
+    """Weeks in which one group of customers went on from a step less, or more, often than at other times, and the others did not."""
+    funnels = {counts.name: counts for counts in view.funnels}
+    told = [found.funnel for found in view.incidents]
+    for place, found in enumerate(view.incidents):
+        counts, number = funnels[found.funnel], told[:place].count(found.funnel) + 1
+        difference = found.difference
+        way = "fewer" if difference.value < 0 else "more"
+        yield Finding(
+            "What happened",
+            f"From {short_day(found.first)} to {day(found.last)}, {way} of {quoted(found.group)} went on from {quoted(found.step)} to "
+            f"{quoted(found.next_step)}: {percent(difference.here.value)} instead of {percent(difference.there.value)}",
+            f"{sentence(difference.evidence)}; about {plural(found.customers, counts.unit)} {way}. All others by {quoted(found.breakdown)}: "
+            f"{percent(found.others.here.value)} ({found.others.here.counts}) against {percent(found.others.there.value)}. In {quoted(counts.name)}.",
+            f"{counts.file}#incident-{number}",
+            found.customers,
+        )
 
 
 def moved_funnels(view: View) -> Iterator[Finding]:
@@ -50,7 +74,7 @@ def moved_funnels(view: View) -> Iterator[Finding]:
         benjamini_hochberg(pl.col("p"))
     )["p"]
     for (counts, period, difference), q_value in zip(moved, adjusted, strict=True):
-        if q_value is not None and q_value <= FALSE_DISCOVERY_RATE:
+        if q_value is not None and q_value <= SURE:
             way = "rose" if difference.value > 0 else "fell"
             yield Finding(
                 "What changed",
@@ -87,7 +111,7 @@ def changed_rates(view: View) -> Iterator[Finding]:
     """Rates that differ by more than chance before and after a change of journey.yaml."""
     for effect in (*adjusted(stage_effects(view)), *adjusted(funnel_effects(view))):
         difference = effect.difference
-        if difference is None or not effect.is_clear:
+        if difference is None or effect.q_value is None or effect.q_value > SURE:
             continue
         way = "rose" if difference.value > 0 else "fell"
         moved = f"{way} from {percent(effect.before.value)} to {percent(effect.after.value)}"

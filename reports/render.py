@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,25 @@ LONGEST_VALUE = 200
 
 @dataclass(frozen=True)
 class Link:
-    """An entry of the menu."""
+    """An entry of the menu; of a site of many pages it stands in a group, and '' stands on its own."""
 
     label: str
     target: str
     is_current: bool = False
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class MenuGroup:
+    """Entries of the menu under one name; a single entry with no name stands for itself."""
+
+    label: str
+    links: tuple[Link, ...]
+
+    @property
+    def is_current(self) -> bool:
+        """True when the page at hand is among them."""
+        return any(link.is_current for link in self.links)
 
 
 @dataclass(frozen=True)
@@ -49,7 +64,7 @@ def page_file(page: Page, menu: Sequence[Link], frame: Frame, *, downloads: Iter
 def one_file(pages: Sequence[Page], frame: Frame) -> bytes:
     """All pages one under the other, in a file that needs no other."""
     bodies = [page_body(page, inside=pages) for page in pages]
-    menu = [Link(page.label, f"#{anchor(page)}") for page in pages] if len(pages) > 1 else []
+    menu = [Link(page.label, f"#{anchor(page)}", group=page.group) for page in pages] if len(pages) > 1 else []
     title = frame.site_name if len(pages) > 1 else f"{pages[0].label} – {frame.site_name}"
     plotly = get_plotlyjs().replace("</script", "<\\/script") if any("data-figure" in body for body in bodies) else ""
     return whole(frame, title, menu, bodies, plotly=plotly)
@@ -79,7 +94,7 @@ def whole(frame: Frame, title: str, menu: Sequence[Link], bodies: Sequence[Marku
         .render(
             frame=frame,
             title=title,
-            menu=menu,
+            menu=grouped(menu),
             bodies=bodies,
             css=Markup(source("site.css")),
             scripts=[Markup(script) for script in scripts],
@@ -87,6 +102,16 @@ def whole(frame: Frame, title: str, menu: Sequence[Link], bodies: Sequence[Marku
         )
     )
     return text.encode()
+
+
+def grouped(menu: Sequence[Link]) -> list[MenuGroup]:
+    """The entries by their groups, in order; an entry without a group, or alone in it, stands for itself."""
+    groups = list[MenuGroup]()
+    for label, found in groupby(menu, key=lambda link: link.group):
+        links = tuple(found)
+        together = [MenuGroup(label, links)] if label and len(links) > 1 else [MenuGroup("", (link,)) for link in links]
+        groups += together
+    return groups
 
 
 def anchor(page: Page) -> str:

@@ -1,6 +1,7 @@
 """The site: all pages from the tables, as file names and bytes; the same tables give the same bytes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import polars as pl
 from plotly.offline import get_plotlyjs
@@ -8,23 +9,42 @@ from plotly.offline import get_plotlyjs
 from reports.downloads import Answer, download_files
 from reports.page import Page
 from reports.pages import (
+    accounts,
+    adoption,
+    attribution,
+    carts,
     changes,
     data_quality,
+    deals,
     definitions,
+    friction,
     funnel,
     identity,
     journey_map,
     overview,
+    retention,
     stages,
+    subscriptions,
+    support,
     touchpoints,
+    voice,
 )
 from reports.render import Frame, Link, one_file, page_file, site_title
 from reports.view import SiteFacts, View
 from reports.words import day, name
 from transforms.journey import Journey
 
-PAGES = (overview, journey_map, funnel, stages, touchpoints, changes, identity, data_quality, definitions)
-"""The page modules in the order of the menu: each has `build(view) -> list[Page]`."""
+MENU = (
+    ("", (overview,)),
+    ("Journey", (journey_map, stages, touchpoints, friction, carts, deals)),
+    ("Funnels", (funnel,)),
+    ("Customers", (retention, subscriptions, accounts, adoption)),
+    ("Marketing", (attribution,)),
+    ("Service", (support, voice)),
+    ("Behind the numbers", (changes, identity, data_quality, definitions)),
+)
+"""The page modules by the group of the menu that they stand in: each has `build(view) -> list[Page]`, empty where there is nothing to say."""
+PAGES = tuple(module for _, modules in MENU for module in modules)
 
 ARCHIVE = "../index.html"
 FOOTER = (
@@ -72,12 +92,13 @@ def build_standalone(
 
 def build_pages(view: View) -> list[Page]:
     """Every page, in the order of the menu."""
-    return [page for module in PAGES for page in module.build(view)]
+    return [replace(page, group=group) for group, modules in MENU for module in modules for page in module.build(view)]
 
 
 def menu(pages: list[Page], here: Page) -> list[Link]:
     """The pages of the site, and the way to its reports of other days."""
-    return [*(Link(page.label, page.file, page.file == here.file) for page in pages), Link("Archive", ARCHIVE)]
+    links = (Link(page.label, page.file, page.file == here.file, page.group) for page in pages)
+    return [*links, Link("Archive", ARCHIVE)]
 
 
 def frame(view: View) -> Frame:

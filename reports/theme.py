@@ -26,6 +26,7 @@ AXIS = {
     "fixedrange": True,
     "automargin": True,
     "tickfont": {"color": MUTED, "size": 12},
+    "title": {"font": {"color": MUTED, "size": 12}},
 }
 
 THEME = go.layout.Template(

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from reports.funnel_counts import FunnelCounts, count_funnel
+from reports.incidents import Incident, incidents
 from reports.words import quoted, slug
 from transforms.journey import Change, Journey
 
@@ -73,6 +74,12 @@ class View:
             )
         return self.tables[name]
 
+    def answer(self, file: str) -> pl.DataFrame:
+        """The rows that a file of sql/reports gives, in its order; counts and sums are whole numbers of 64 bits."""
+        rows = self.table(f"reports.{file}")
+        whole = [column for column, dtype in rows.schema.items() if dtype.is_integer()]
+        return rows.with_columns(pl.col(whole).cast(pl.Int64))
+
     @property
     def held_back(self) -> str | None:
         """That a source which ends before the others limits what is known; None where none does."""
@@ -120,6 +127,11 @@ class View:
             )
             for name in self.funnel_names
         )
+
+    @cached_property
+    def incidents(self) -> list[Incident]:
+        """Weeks in which one group behaved unlike itself and the others, the clearest first."""
+        return incidents(self.answer("group_days"))
 
     @property
     def funnel_names(self) -> list[str]:

@@ -1,13 +1,24 @@
 """Dots: the shares of groups beside each other, each with its 95% interval, against the share of all."""
 
+from collections.abc import Sequence
+
 import plotly.graph_objects as go
 import polars as pl
 
 from reports.charts.rows import bar_places, lay_out_rows
+from reports.rates import Rate
 from reports.theme import ACCENT, LOST, MUTED, PAPER
 from reports.words import chart_name, count, interval, share
 from transforms.statistics import FEW
 
+ROW = {
+    "label": pl.String,
+    "part": pl.Int64,
+    "whole": pl.Int64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "differs": pl.Boolean,
+}
 MANY = 50
 """From so many on, a group's interval says how long the axis has to be."""
 
@@ -24,6 +35,19 @@ def axis_end(rows: pl.DataFrame) -> float:
 def reaches_beyond(rows: pl.DataFrame) -> bool:
     """True when the axis cuts the interval of a group."""
     return bool((rows["high"] > axis_end(rows)).any())
+
+
+def rate_dots(rates: Sequence[tuple[str, Rate]]) -> go.Figure | None:
+    """Draw one dot for each named rate that rests on enough, with no comparison between them; None where none does."""
+    counted = [(label, rate) for label, rate in rates if rate.says_enough]
+    if not counted:
+        return None
+    rows = pl.DataFrame(
+        [(label, rate.part, rate.whole, rate.low, rate.high, False) for label, rate in counted],
+        schema=ROW,
+        orient="row",
+    )
+    return interval_dots(rows, overall=None)
 
 
 def interval_dots(rows: pl.DataFrame, *, overall: float | None) -> go.Figure:

@@ -13,6 +13,7 @@ from reports.findings import largest_loss
 from reports.frames import single, widest
 from reports.funnel_counts import FunnelCounts, Group
 from reports.page import Block, Cell, Figure, Page, Query, Section, Terms, Tile, Tiles
+from reports.pages.funnel_change import change_sections, incident_sections
 from reports.rates import Rate
 from reports.tables import cells, numbers, rate_cells, rate_columns, table, texts
 from reports.theme import share_ticks
@@ -54,7 +55,8 @@ ATTEMPTS = {
 def build(view: View) -> list[Page]:
     """One page per funnel.
 
-    Reads core.funnel_definitions, mart.funnel_steps, mart.funnel_entrants, mart.funnel_daily, mart.funnel_breakdown.
+    Reads core.funnel_definitions, mart.funnel_steps, mart.funnel_entrants, mart.funnel_daily, mart.funnel_breakdown,
+    and what funnel_change reads.
     """
     return [funnel_page(counts, view) for counts in view.funnels]
 
@@ -69,11 +71,10 @@ def funnel_page(counts: FunnelCounts, view: View) -> Page:
     if counts.groups:
         parts.append(Section("Who differs", tuple(group_figure(counts, group) for group in counts.groups)))
     parts.append(Section("Over time", (daily_figure(counts, view),)))
+    parts += [*incident_sections(view, counts), *change_sections(view, counts)]
     parts.append(Section("What is counted", (definition_terms(counts),)))
     eyebrow = " · ".join(("Funnel", name(counts.name), window(counts.window), *known_words(counts)))
-    return Page(
-        counts.file, name(counts.name, limit=32), eyebrow, heading(counts), lead(counts), tuple(parts), "Funnels"
-    )
+    return Page(counts.file, name(counts.name, limit=32), eyebrow, heading(counts), lead(counts), tuple(parts))
 
 
 def known_words(counts: FunnelCounts) -> tuple[str, ...]:

@@ -18,7 +18,6 @@ from reports.words import (
     change,
     count,
     day,
-    listed,
     money,
     name,
     percent,
@@ -49,7 +48,7 @@ def build(view: View) -> list[Page]:
         ),
         Section("The journey", (stage_figure(view),)),
         Section("Over time", (trend_figure(view),)),
-        Section("Channels", (channel_figure(view), *credit_figures(view))),
+        Section("Channels", (channel_figure(view),)),
     ]
     if view.funnels:
         parts.append(Section("Funnels", (funnel_figure(view),)))
@@ -401,53 +400,6 @@ def channel_sentence(rows: pl.DataFrame) -> str:
     if seller["channel"] == most["channel"]:
         return f"{words}, and most conversions too: {count(seller['converted_sessions'])}"
     return f"{words}; most conversions by {quoted(seller['channel'])}: {count(seller['converted_sessions'])}"
-
-
-MODELS = {
-    "first": "Credit by first contact",
-    "last": "By last contact",
-    "last_non_direct": "By last contact that was not direct",
-    "linear": "Shared equally",
-    "time_decay": "More to recent contacts (7-day half-life)",
-    "position": "Most to the first and the last contact",
-}
-
-
-def credit_figures(view: View) -> list[Figure]:
-    """How many conversions each model credits to each channel; nothing where no conversion has been credited."""
-    credit = view.table("mart.attribution")
-    if credit.is_empty():
-        return []
-    by_channel = credit.group_by("channel", "model").agg(pl.col("conversions_ppm").cast(pl.Int64).sum())
-    models = [model for model in MODELS if model in set(by_channel["model"].to_list())]
-    ppm = [pl.col("conversions_ppm").filter(pl.col("model") == model).sum().alias(model) for model in models]
-    rows = by_channel.group_by("channel").agg(ppm).sort(*models, "channel", descending=[*(True for _ in models), False])
-    lines = [
-        cells(name(channel or NOT_KNOWN), *(f"{credited / 1e6:,.1f}" for credited in credits))
-        for channel, *credits in rows.rows()
-    ]
-    return [
-        Figure(
-            "credit",
-            credit_sentence(rows, models),
-            "Conversions since the first event, shared among the contacts of the 30 days before each. No way of sharing is the true one: a channel "
-            "that fares well in all of them is a safe bet, one that shines in a single one is not.",
-            None,
-            table((*texts("Channel"), *numbers(*(MODELS[model] for model in models))), lines),
-            Query("attribution"),
-            is_open=True,
-        )
-    ]
-
-
-def credit_sentence(rows: pl.DataFrame, models: list[str]) -> str:
-    """Whether every model credits the same channel most."""
-    leaders = [widest(rows, model)["channel"] or NOT_KNOWN for model in models]
-    if len(set(leaders)) == 1:
-        return f"Every way of sharing the credit puts {quoted(leaders[0])} first"
-    ways = sorted((-leaders.count(leader), leader) for leader in set(leaders))
-    others = listed([f"{quoted(leader)} by {-number}" for number, leader in ways[1:]])
-    return f"{quoted(ways[0][1])} gets most credit by {-ways[0][0]} of {len(models)} ways of sharing it, {others}"
 
 
 # ---------------------------------------------------------------- plain tables

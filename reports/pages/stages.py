@@ -2,8 +2,11 @@
 
 import polars as pl
 
+from reports.charts.dots import rate_dots
+from reports.charts.flow import EXIT, MOST_MOVES, flow_bands
 from reports.charts.moves import WAYS, move_bars
 from reports.charts.rate_bars import rate_bars
+from reports.charts.spans import quartile_spans, until
 from reports.findings import next_stage
 from reports.frames import single
 from reports.page import Cell, Figure, Page, Query, Section
@@ -20,14 +23,16 @@ HEAT_STEPS = 10
 def build(view: View) -> list[Page]:
     """The page of stage conversion.
 
-    Reads mart.stage_reach, mart.stage_conversion, mart.stage_transitions.
+    Reads mart.stage_reach, mart.stage_conversion, mart.stage_transitions, and the answers stage_flow, stage_velocity, stuck, stuck_longest.
     """
     conversion = view.table("mart.stage_conversion")
     parts = (
         Section("Who ever got there", (stage_figure(view),)),
         Section("From each stage to the next", (next_figure(conversion),)),
         Section("From every stage to every later one", (matrix_figure(conversion), certainty_figure(conversion))),
-        Section("Where they go from here", (moves_figure(view),)),
+        Section("Where they go from here", (flow_figure(view), moves_figure(view))),
+        Section("How long it takes", (velocity_figure(view.answer("stage_velocity")),)),
+        Section("Who is stuck", stuck_figures(view)),
     )
     return [
         Page(
@@ -259,4 +264,173 @@ def moves_figure(view: View) -> Figure:
             most=200,
         ),
         Query("stage_transitions"),
+    )
+
+
+def flow_figure(view: View) -> Figure:
+    """The ways through the stages, move by move, from the first stage of each customer."""
+    flow = view.answer("stage_flow")
+    lines = [
+        cells(
+            f"{row['move']}: {name(row['from_stage'], limit=40)} → {name(row['to_stage'], limit=40)}",
+            *rate_cells(Rate.of(row["customers"], row["from_customers"])),
+        )
+        for row in flow.iter_rows(named=True)
+    ]
+    return Figure(
+        "flow",
+        flow_sentence(flow),
+        f"From the first stage of each customer to the right, one column for each of the first {MOST_MOVES} stages; a band is as wide as the "
+        "customers who went that way. Whoever comes into a stage goes out of it, to another one or to a grey end, where no move has followed yet.",
+        flow_bands(flow, stages=view.journey.stage_names),
+        table(
+            (*texts("Move: from → to"), *rate_columns("Customers", "Of those who could")),
+            lines,
+            note="Of the first move, shares are of everybody; of the others, of those whom the move before had brought to the stage. "
+            "(exit): no move since. (other): the ninth move and later ones.",
+            most=250,
+        ),
+        Query("stage_flow"),
+    )
+
+
+def flow_sentence(flow: pl.DataFrame) -> str:
+    """How many have never moved on from their first stage."""
+    second = flow.filter(pl.col("move") == 2)
+    if flow.is_empty():
+        return "Nobody has entered a stage yet"
+    everybody = int(single(flow.filter(pl.col("move") == 1), pl.col("customers").sum()))
+    rate = Rate.of(int(single(second.filter(pl.col("to_stage") == EXIT), pl.col("customers").sum())), everybody)
+    if not rate.says_enough:
+        return "Too few customers to say which way most go"
+    onward = second.filter(pl.col("to_stage") != EXIT).sort(
+        "customers", "from_stage", "to_stage", descending=[True, False, False]
+    )
+    most = onward.row(0, named=True) if onward.height else None
+    way = f"; most others went from {quoted(most['from_stage'])} to {quoted(most['to_stage'])}" if most else ""
+    return f"{sentence(rate.text)} are still in the stage they entered first: {rate.counts}{way}"
+
+
+def velocity_figure(velocity: pl.DataFrame) -> Figure:
+    """By when a quarter, half and three quarters of those who entered a stage had reached the next one."""
+    onward = next_stage(velocity)
+    drawn = onward.filter(pl.col("entered") >= FEW, pl.col("quartile_1_days").is_not_null()).with_columns(
+        label=pl.format("{} → {}", "from_stage", "to_stage"),
+        note=pl.format("{} of {} so far", "reached", "entered"),
+    )
+    lines = [
+        cells(
+            f"{name(row['from_stage'], limit=40)} → {name(row['to_stage'], limit=40)}",
+            *(few_or(row, column) for column in ("quartile_1_days", "median_days", "quartile_3_days")),
+            *(count(row[column]) for column in ("reached", "entered", "waiting")),
+        )
+        for row in velocity.sort("from_stage_number", "to_stage_number").iter_rows(named=True)
+    ]
+    return Figure(
+        "velocity",
+        velocity_sentence(drawn, onward),
+        "From entering a stage to the next one: the ring is the time within which half have reached it, the bar spans from a quarter to three "
+        "quarters; without an end, three quarters never did. Everybody who entered is counted, those who still wait too.",
+        quartile_spans(drawn) if drawn.height else None,
+        table(
+            (
+                *texts("From → to"),
+                *numbers("A quarter within", "Half within", "Three quarters within", "Reached", "Entered", "Waiting"),
+            ),
+            lines,
+            note="“Not reached”: fewer than that share have, of all who entered.",
+            most=200,
+        ),
+        Query("stage_velocity"),
+    )
+
+
+def few_or(row: dict[str, float | None], column: str) -> str:
+    """A quartile in words; too few to say where hardly anybody entered."""
+    if (row["entered"] or 0) < FEW:
+        return "too few to say"
+    return "not reached" if row[column] is None else until(row[column])
+
+
+def velocity_sentence(drawn: pl.DataFrame, onward: pl.DataFrame) -> str:
+    """The slowest step forward of those that half take, or that none is taken by half."""
+    known = drawn.filter(pl.col("median_days").is_not_null()).sort(
+        "median_days", "from_stage_number", descending=[True, False]
+    )
+    if known.height:
+        row = known.row(0, named=True)
+        return (
+            f"Half of those in {quoted(row['from_stage'])} reach {quoted(row['to_stage'])} within {until(row['median_days'])}"
+            f"{', the slowest step that half take' if known.height > 1 else ''}"
+        )
+    enough = onward.filter(pl.col("entered") >= FEW)
+    return (
+        "From no stage have half reached the next one"
+        if enough.height
+        else "Too few customers to say how long it takes"
+    )
+
+
+def stuck_figures(view: View) -> tuple[Figure, Figure]:
+    """Who is in a stage for longer than nine in ten of those who left it, counted by stage, and those by most."""
+    stuck, longest = view.answer("stuck"), view.answer("stuck_longest")
+    rates = [(row, Rate.of(row["stuck"], row["customers_now"])) for row in stuck.iter_rows(named=True)]
+    every = sum(rate.part for _, rate in rates)
+    whole = sum(rate.whole for _, rate in rates)
+    worst = max(
+        (pair for pair in rates if pair[1].says_enough and pair[1].part), key=lambda pair: pair[1].part, default=None
+    )
+    finding = f"{plural(every, 'customer')} of {count(whole)} are in a stage for longer than nine in ten stayed" + (
+        f"; most of them in {quoted(worst[0]['stage'])}: {worst[1].counts} ({worst[1].text})" if worst else ""
+    )
+    return (
+        Figure(
+            "stuck",
+            finding if whole else "Nobody is in a stage yet",
+            "Customers who are in a stage now, and how many of them for longer than nine in ten of those who left it had been in it. "
+            "Many will never move again; the list below says whom to look at first.",
+            rate_dots([(row["stage"], rate) for row, rate in rates]),
+            table(
+                (
+                    *texts("Stage"),
+                    *rate_columns("Stuck", "In it now"),
+                    *numbers("Usual stay, up to", "Stays that ended", "Longest"),
+                ),
+                [
+                    cells(
+                        name(row["stage"]),
+                        *rate_cells(rate),
+                        *(
+                            ("–",) * 3
+                            if row["usual_days"] is None
+                            else (until(row["usual_days"]), count(row["stays_that_ended"]), until(row["longest_days"]))
+                        ),
+                    )
+                    for row, rate in rates
+                ],
+            ),
+            Query("stuck"),
+        ),
+        Figure(
+            "stuck-longest",
+            f"The {plural(longest.height, 'customer')} who are stuck by most" if longest.height else "Nobody is stuck",
+            "By how many times the usual stay they have been there. `journeys customer ID` shows everything that one of them did.",
+            None,
+            table(
+                (*texts("Customer", "Stage", "Came by"), *numbers("In it for", "Usual, up to"), *texts("Last seen")),
+                [
+                    cells(
+                        name(row["customer_id"]),
+                        name(row["stage"]),
+                        name(row["touchpoint"]) if row["touchpoint"] else "–",
+                        until(row["days_in_stage"]),
+                        until(row["usual_days"]),
+                        f"{row['last_seen_at']:%Y-%m-%d}" if row["last_seen_at"] else "–",
+                    )
+                    for row in longest.iter_rows(named=True)
+                ],
+            ),
+            Query("stuck_longest"),
+            rows=stuck,
+        ),
     )

@@ -35,5 +35,9 @@
     plotly.onload = start;
     document.head.append(plotly);
   }
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+  const groups = document.querySelectorAll(".menu details");
+  const closeMenu = (event) => groups.forEach((group) => group.contains(event.target) && !event.target.closest("a") || (group.open = false));
+  addEventListener("click", closeMenu);
+  addEventListener("keydown", (event) => event.key === "Escape" && groups.forEach((group) => (group.open = false)));
+  addEventListener("beforeprint", () => document.querySelectorAll("figure details").forEach((details) => (details.open = true)));
 })();

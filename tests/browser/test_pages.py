@@ -32,6 +32,7 @@ SHOTS = Path(__file__).parent / "screenshots"
 WCAG_2_2_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PHONE, DESK, WIDE = 360, 1280, 1920
 SCHEMES = ("light", "dark")
+MARKS = ".main-svg .trace, .main-svg .sankey"
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ def opened(chromium: Any, page: Path | str, *, width: int = DESK, scheme: str = 
     visit.page.goto(page if isinstance(page, str) else page.as_uri())
     visit.page.wait_for_load_state("load")
     if visit.page.locator("[data-figure]").count():
-        visit.page.wait_for_selector("[data-figure] .main-svg .trace", state="attached")
+        visit.page.wait_for_selector(f"[data-figure] :is({MARKS})", state="attached")
     try:
         yield visit
     finally:
@@ -153,7 +154,7 @@ def test_a_page_draws_its_charts_from_a_server_too(chromium: Any, served: str) -
     with opened(chromium, f"{served}/index.html") as visit:
         charts = visit.page.locator("[data-figure]").count()
 
-        assert visit.page.locator("[data-figure]:has(.main-svg .trace)").count() == charts > 0
+        assert visit.page.locator(f"[data-figure]:has({MARKS})").count() == charts > 0
         assert visit.complaints == []
         assert [url for url in visit.asked if not url.startswith(served)] == []
 
@@ -196,7 +197,7 @@ def alone(place: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_report_in_one_file_draws_everything_by_itself(chromium: Any, alone: Path) -> None:
     with opened(chromium, alone) as visit:
         visit.page.wait_for_function(
-            "() => document.querySelectorAll('[data-figure]:not(:has(.main-svg .trace))').length === 0"
+            f"() => document.querySelectorAll('[data-figure]:not(:has({MARKS}))').length === 0"
         )
 
         assert visit.page.locator("[data-figure]").count() > 10
@@ -253,7 +254,8 @@ def test_every_chart_is_drawn_inside_its_frame(chromium: Any, pages: list[Path],
                         const box = text.getBoundingClientRect();
                         return box.left < frame.left - 2 || box.right > frame.right + 2;
                     });
-                    return { figure, marks: place.querySelectorAll(".main-svg .trace").length, outside: outside.map((text) => text.textContent) };
+                    const named = outside.map((text) => text.textContent);
+                    return { figure, marks: place.querySelectorAll(".main-svg .trace, .main-svg .sankey").length, outside: named };
                 })"""
             )
         drawn += len(charts)

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 
 from reports.site import SiteFacts
+from tests.reports.small_marts import answers, empty_answers, marts, schemas
 from transforms.contracts import TABLES
 from transforms.journey import Journey
 from transforms.statistics import wilson
@@ -33,7 +34,8 @@ VIEWS = {
     },
     "mart.stage_reach": {"stage": pl.String}
     | dict.fromkeys(
-        ("stage_number", "customers", "of_customers", "leads", "of_leads", "visitors", "of_visitors"), COUNT
+        ("stage_number", "customers", "of_customers", "leads", "of_leads", "visitors", "of_visitors", "customers_now"),
+        COUNT,
     ),
     "mart.sessions_daily": {"day": pl.Date, "channel": pl.String, "currency": pl.String}
     | dict.fromkeys(
@@ -41,13 +43,6 @@ VIEWS = {
     ),
     "mart.touchpoints": {"stage": pl.String, "phase": pl.String, "touchpoint": pl.String}
     | dict.fromkeys(("events", "customers", "sessions", "exits", "converted_sessions"), COUNT),
-    "reports.identity_customers": dict.fromkeys(
-        ("visitors", "customers", "identified", "multi_strong", "identifiers", "most_identifiers"), COUNT
-    ),
-    "reports.identity_map": {"namespace": pl.String}
-    | dict.fromkeys(("identifiers", "joined", "alone", "shared", "capped", "customers"), COUNT),
-    "reports.identity_evidence": {"kind": pl.String}
-    | dict.fromkeys(("strength", "pairs", "events", "applied", "conflict", "capped", "retracted"), COUNT),
     "reports.quarantine_reasons": dict.fromkeys(("source", "reason", "field"), pl.String)
     | dict.fromkeys(("set_aside", "files"), COUNT),
     "mart.data_quality": {"source": pl.String}
@@ -76,6 +71,8 @@ STORED = (
     "mart.stage_conversion",
     "mart.stage_transitions",
     "mart.kpis",
+    "mart.funnel_change_steps",
+    "mart.funnel_change_groups",
     "ops.balances",
     "ops.schema_drift",
     "ops.failed_files",
@@ -85,7 +82,7 @@ STORED = (
 def empty_tables() -> dict[str, pl.DataFrame]:
     """Every table of the report without a row."""
     views = {name: pl.DataFrame(schema=schema) for name, schema in VIEWS.items()}
-    return views | {name: TABLES[name].empty() for name in STORED}
+    return empty_answers() | views | {name: TABLES[name].empty() for name in STORED}
 
 
 def rows(name: str, *values: dict[str, object]) -> pl.DataFrame:
@@ -236,6 +233,64 @@ def sessions(days: int, *, per_day: int, converted: int, channel: str = "Email",
     )
 
 
+def group_days(funnel: str = "checkout", *, broken: str | None = "mobile") -> pl.DataFrame:
+    """Ten weeks in which 30 of each device come to a step and 21 go on; in the fifth and sixth only 6 of the broken one."""
+    monday = date(2026, 1, 5)
+    step = {"funnel": funnel, "breakdown": "device", "step_number": 2, "step_name": "choose", "next_name": "pay"}
+    values = [
+        step
+        | {
+            "value": device,
+            "day": monday + timedelta(weeks=week),
+            "came": 30,
+            "went_on": 6 if device == broken and week in (4, 5) else 21,
+        }
+        for device in ("desktop", "mobile")
+        for week in range(10)
+    ]
+    return pl.DataFrame(values, schema=schemas()["reports.group_days"])
+
+
+def changes_of(funnel: str) -> dict[str, pl.DataFrame]:
+    """The change of a funnel between two periods, by step and by group."""
+    days = {"before_from": date(2026, 1, 5), "before_to": date(2026, 2, 1)}
+    both = {"funnel": funnel, "entered_before": 50, "entered_after": 60, "total_change": -0.1} | days
+    both |= {"after_from": date(2026, 2, 2), "after_to": date(2026, 3, 1)}
+    steps = [("look", 50, 60, 0.0), ("choose", 45, 50, -0.06), ("pay", 30, 30, -0.04)]
+    groups = [("Email", 25, 20, 40, 25, 0.02, -0.09), ("Direct", 25, 10, 20, 5, -0.01, -0.02)]
+    return {
+        "mart.funnel_change_steps": rows(
+            "mart.funnel_change_steps",
+            *(
+                both
+                | {
+                    "step_number": number,
+                    "step_name": step,
+                    "reached_before": before,
+                    "reached_after": after,
+                    "part": part,
+                }
+                for number, (step, before, after, part) in enumerate(steps, start=1)
+            ),
+        ),
+        "mart.funnel_change_groups": rows(
+            "mart.funnel_change_groups",
+            *(
+                both
+                | {
+                    "breakdown": "channel",
+                    "value": value,
+                    "entered_before": came,
+                    "reached_before": paid,
+                    "entered_after": later,
+                }
+                | {"reached_after": paid_later, "mix_part": mix, "rate_part": rate}
+                for value, came, paid, later, paid_later, mix, rate in groups
+            ),
+        ),
+    }
+
+
 def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
     """Something in every table: 61 entrants, 40 of them paid."""
     entrants = [
@@ -268,7 +323,7 @@ def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
         "suppressed": 0,
         "blank": 0,
     }
-    return tables_of(entrants, groups, funnel=funnel) | {
+    shown = tables_of(entrants, groups, funnel=funnel) | {
         "mart.stage_reach": rows(
             "mart.stage_reach",
             {
@@ -280,6 +335,7 @@ def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
                 "of_leads": 30,
                 "visitors": 80,
                 "of_visitors": 110,
+                "customers_now": 53,
             },
             {
                 "stage": "purchase",
@@ -334,49 +390,6 @@ def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
                 "sessions": 205,
                 "exits": 150,
                 "converted_sessions": 6,
-            },
-        ),
-        "reports.identity_customers": rows(
-            "reports.identity_customers",
-            {
-                "visitors": 1,
-                "customers": 90,
-                "identified": 20,
-                "multi_strong": 0,
-                "identifiers": 130,
-                "most_identifiers": 4,
-            },
-            {
-                "visitors": 3,
-                "customers": 10,
-                "identified": 10,
-                "multi_strong": 1,
-                "identifiers": 60,
-                "most_identifiers": 9,
-            },
-        ),
-        "reports.identity_map": rows(
-            "reports.identity_map",
-            {
-                "namespace": "email",
-                "identifiers": 190,
-                "joined": 110,
-                "alone": 78,
-                "shared": 2,
-                "capped": 0,
-                "customers": 100,
-            },
-        ),
-        "reports.identity_evidence": rows(
-            "reports.identity_evidence",
-            {
-                "kind": "crm_record",
-                "pairs": 70,
-                "events": 300,
-                "applied": 66,
-                "conflict": 3,
-                "capped": 1,
-                "retracted": 0,
             },
         ),
         "reports.quarantine_reasons": rows(
@@ -446,3 +459,6 @@ def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
             | books,
         ),
     }
+    drawn = shown | marts() | changes_of(funnel) | {"reports.group_days": group_days(funnel)}
+    reach = {"mart.stage_reach": shown["mart.stage_reach"]}
+    return drawn | answers(marts() | reach)

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from reports.page import Figure
-from reports.pages import changes, data_quality, funnel, identity, journey_map, overview, stages, touchpoints
 from reports.render import sql
+from reports.site import build_pages
 from reports.view import View
 from tests.reports.small_site import facts, full_tables, journey
 from transforms.contracts import MART_ATTRIBUTION, TABLES
@@ -21,13 +21,12 @@ FILES = Path(__file__).resolve().parents[2] / "sql" / "reports"
 def figures() -> list[Figure]:
     done = ({"date": "2026-03-10", "name": "new page", "stage": "purchase"},)
     view = View(full_tables(), journey(changes=done), facts())
-    pages = [
-        page
-        for module in (overview, journey_map, funnel, stages, touchpoints, changes, identity, data_quality)
-        for page in module.build(view)
-    ]
     return [
-        block for page in pages for section in page.sections for block in section.blocks if isinstance(block, Figure)
+        block
+        for page in build_pages(view)
+        for section in page.sections
+        for block in section.blocks
+        if isinstance(block, Figure)
     ]
 
 
@@ -53,34 +52,16 @@ TIMELINE = (
     ("cat", 60, "page_view", "awareness", "blog", "Direct", "c2", None),
 )
 CONVERTED = ("a2", "c1")
-CUSTOMERS = [
-    {
-        "customer_id": customer,
-        "visitor_count": visitors,
-        "is_identified": visitors != 1,
-        "is_multi_strong": False,
-        "identifier_count": 3,
-    }
-    for customer, visitors in (("ann", 1), ("bob", 12), ("cat", 30))
-]
-IDENTIFIERS = [
-    {"namespace": "email", "value": value, "customer_id": customer, "status": status}
-    for value, customer, status in (
-        ("a", "ann", "joined"),
-        ("b", "bob", "alone"),
-        ("c", None, "shared"),
-        ("d", "ann", "joined"),
-    )
-]
-EDGES = [
-    {"kind": kind, "strength": strength, "status": status, "evidence_count": 5}
-    for kind, strength, status in (
-        ("form", 5, "applied"),
-        ("login", 3, "applied"),
-        ("login", 3, "conflict"),
-        ("manual", 1, "retracted"),
-    )
-]
+
+
+ATTEMPT = {
+    "funnel": "checkout",
+    "breakdown": "device",
+    "value": "mobile",
+    "is_first_of_day": True,
+    "closes_at": datetime(2026, 3, 9, tzinfo=UTC),
+    "step_times": [datetime(2026, 3, 1, 23, 30, tzinfo=UTC), datetime(2026, 3, 2, 5, tzinfo=UTC), None],
+}
 
 
 def timeline() -> dict[str, pl.DataFrame]:
@@ -122,7 +103,9 @@ def timeline() -> dict[str, pl.DataFrame]:
         "core.stage_entries": entries,
         "core.sessions": sessions,
     }
-    told |= {"core.customers": CUSTOMERS, "core.identity_map": IDENTIFIERS, "core.identity_edges": EDGES}
+    told["mart.funnel_entrant_groups"] = [
+        ATTEMPT | {"unit_id": unit, "depth": depth} for unit, depth in (("ann", 3), ("bob", 2))
+    ]
     told["raw.quarantine"] = [{"file_id": "f", "source": "web", "row": row, "reason": "bad_time"} for row in (1, 2)]
     return {name: pl.DataFrame(rows, schema=TABLES[name].schema) for name, rows in told.items()}
 
@@ -214,25 +197,18 @@ def test_a_newcomer_enters_a_stage_within_seven_days_of_being_seen(warehouse):
     assert rows.rows() == [(date(2026, 3, 1), "awareness", 3, 3), (date(2026, 3, 1), "purchase", 3, 2)]
 
 
-def test_customers_on_very_many_browsers_are_counted_together(warehouse):
-    rows = warehouse.sql((FILES / "identity_customers.sql").read_text()).pl()
+def test_a_group_is_counted_at_each_step_on_the_local_day_it_was_there(warehouse):
+    rows = warehouse.sql((FILES / "group_days.sql").read_text()).pl()
 
-    assert rows.select("visitors", "customers", "identified", "identifiers").rows() == [(1, 1, 0, 3), (10, 2, 2, 6)]
-
-
-def test_identifiers_are_counted_by_what_became_of_them(warehouse):
-    rows = warehouse.sql((FILES / "identity_map.sql").read_text()).pl()
-
-    assert rows.rows(named=True) == [
-        {"namespace": "email", "identifiers": 4, "joined": 2, "alone": 1, "shared": 1, "capped": 0, "customers": 2}
+    assert rows.select("step_name", "next_name", "day", "came", "went_on").rows() == [
+        ("look", "choose", date(2026, 3, 2), 2, 2),
+        ("choose", "pay", date(2026, 3, 2), 2, 1),
     ]
 
 
-def test_evidence_stands_in_order_of_its_strength(warehouse):
-    rows = warehouse.sql((FILES / "identity_evidence.sql").read_text()).pl()
+def test_an_attempt_with_time_left_is_not_counted_for_its_group(warehouse):
+    text = (FILES / "group_days.sql").read_text()
 
-    assert rows.select("kind", "pairs", "events", "applied", "conflict", "retracted").rows() == [
-        ("manual", 1, 5, 0, 0, 1),
-        ("login", 2, 10, 1, 1, 0),
-        ("form", 1, 5, 1, 0, 0),
-    ]
+    rows = warehouse.sql(text.replace("steps.horizon", "TIMESTAMPTZ '2026-03-08 00:00:00+00'")).pl()
+
+    assert rows.is_empty()
