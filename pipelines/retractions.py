@@ -94,7 +94,7 @@ def rehearse(place: Workspace, edge: str, *, reason: str) -> Unmerged:
         with copy.opened():
             engine = LocalEngine(copy, place.configuration)
             engine.identity(retracted=retracted)
-            engine.timeline(vanished=lambda _sessions: None)
+            engine.timeline()
             _write_owners(copy, Path(folder) / "after")
         return _unmerged(told, edges, Path(folder), is_rehearsal=True)
 

@@ -150,7 +150,7 @@ class LocalEngine:
 
     # ------------------------------------------------------------ the timeline
 
-    def timeline(self, *, vanished: Callable[[pl.DataFrame], None]) -> dict[str, int]:
+    def timeline(self, *, vanished: Callable[[pl.DataFrame], None] = lambda _sessions: None) -> dict[str, int]:
         """Bring core.events up to date: give events to their customers, then build each customer's timeline.
 
         When little has changed since it was last built, only customers are built whose events have changed or moved.

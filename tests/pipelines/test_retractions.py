@@ -36,7 +36,7 @@ class Place(Workspace):
             load_new_files(warehouse, self.landing, settings.sources, journey=settings.journey, hmac_key=self.hmac_key)
             engine = LocalEngine(warehouse, settings)
             engine.identity(retracted=retracted_pairs(self.landing))
-            engine.timeline(vanished=lambda _sessions: None)
+            engine.timeline()
         return self
 
     def rebuild(self):
