@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from pipelines.engines import increments
+from pipelines.erasure import erase, finish
 from pipelines.journal import JOURNAL, append
 from pipelines.night import Night
 from pipelines.rebuild import rebuilt
@@ -194,12 +195,23 @@ class History:
         append(self.place.landing / JOURNAL / RETRACTIONS, [told])
         self.told.append(f"retracted {ends}")
 
+    def erase(self) -> None:
+        """Forget a customer, as the rules of the last run see it."""
+        found = Night(self.place).warehouse.query("SELECT DISTINCT customer_id FROM core.events ORDER BY ALL")[
+            "customer_id"
+        ]
+        customer = self.draw.choice(found.to_list())
+        erase(self.place, customer, run=self.run_and_finish, say=self.told.append)
+        self.told.append(f"erased {customer}")
+
     def night(self) -> None:
         """Land something, or change something, then run."""
         step = self.draw.random()
-        if step < 0.15:
+        if step < 0.1:
+            self.erase()
+        elif step < 0.2:
             self.change_rules()
-        elif step < 0.3:
+        elif step < 0.35:
             self.retract()
         elif step < 0.9:
             for source in self.draw.sample(sorted(SOURCES), self.draw.choice([1, 1, 2])):
@@ -211,6 +223,10 @@ class History:
         self.place = Workspace(self.place.root)
         build_tables(Night(self.place))
         self.told.append("run")
+
+    def run_and_finish(self) -> None:
+        self.run()
+        finish(self.place)
 
     def differences(self) -> list[str]:
         """The tables that a rebuild makes otherwise."""
