@@ -321,7 +321,7 @@ def test_a_funnel_page_shows_the_counts_of_the_warehouse(chromium: Any, place: W
     for path in (page for page in pages if page.name.startswith("funnel-")):
         with opened(chromium, path) as visit:
             cells = visit.page.locator("#steps .numbers tbody tr td:nth-child(2)").all_inner_texts()
-            found[visit.page.locator(".menu [aria-current]").inner_text()] = cells
+            found[visit.page.locator(".menu [aria-current]").text_content().strip()] = cells
 
     assert found == expected
 
