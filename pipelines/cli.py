@@ -315,10 +315,7 @@ def replay(
     problems: list[str] = []
     moved = replays.replay(place, reason=reason, path=file, run=lambda: problems.extend(run_quietly(place, quiet)))
     print_json(asdict(moved)) if as_json else out.print(replays.sentence(moved, file), markup=False)
-    for problem in problems:
-        err.print(f"error: {problem}", markup=False)
-    if problems:
-        raise typer.Exit(1)
+    end_with(problems)
 
 
 @app.command("sample-customers")
@@ -429,10 +426,7 @@ def unmerge(
         quiet = (lambda _line: None) if as_json else (lambda line: out.print(line, markup=False))
         change = retractions.unmerge(place, edge, reason=reason, run=lambda: problems.extend(run_quietly(place, quiet)))
     print_json(asdict(change)) if as_json else retractions.print_unmerged(change, out)
-    for problem in problems:
-        err.print(f"error: {problem}", markup=False)
-    if problems:
-        raise typer.Exit(1)
+    end_with(problems)
 
 
 @app.command()
@@ -455,10 +449,7 @@ def erase(
     else:
         receipt = erasure.erase(place, identifier, run=lambda: problems.extend(run_quietly(place, quiet)), say=quiet)
     print_json(asdict(receipt)) if as_json else erasure.print_receipt(receipt, out)
-    for problem in problems:
-        err.print(f"error: {problem}", markup=False)
-    if problems:
-        raise typer.Exit(1)
+    end_with(problems)
 
 
 @app.command()
@@ -492,6 +483,14 @@ def run_quietly(place: Workspace, say: Callable[[str], None], steps: list[Any] |
     return run_in_process(place, say=say, steps=steps)
 
 
+def end_with(problems: list[str]) -> None:
+    """Print what went wrong without stopping the run; exit 1 when something did."""
+    for problem in problems:
+        err.print(f"error: {problem}", markup=False)
+    if problems:
+        raise typer.Exit(1)
+
+
 def print_profile(steps: list[Any]) -> None:
     """Print what the steps of a run took, the longest first, and all of them together."""
     rows = [
@@ -510,10 +509,7 @@ def run_night(place: Workspace, steps: list[Any] | None = None) -> None:
     for line in answers.telling_numbers(place):
         out.print(line, markup=False)
     print_where(place)
-    for problem in problems:
-        err.print(f"error: {problem}", markup=False)
-    if problems:
-        raise typer.Exit(1)
+    end_with(problems)
 
 
 def write_file(path: Path, content: bytes) -> None:

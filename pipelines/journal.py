@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 JOURNAL = "_journal"
+RETRACTIONS, SESSIONS = "retractions.ndjson", "sessions.ndjson"
 Entry = TypeVar("Entry", bound="DataclassInstance")
 
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from pipelines.engines.local import LocalEngine
 from pipelines.erasure import go_on
-from pipelines.journal import JOURNAL, append, entries
+from pipelines.journal import JOURNAL, SESSIONS, append, entries
 from pipelines.landing import Discovery, discover
 from pipelines.settings import Configuration, Workspace
 from pipelines.tombstones import not_of_erased
@@ -20,8 +20,6 @@ from pipelines.warehouse import Warehouse, quoted, scalar, sql_text
 from transforms.contracts import MART_HORIZONS
 from transforms.journey import Funnel, Journey
 from transforms.mapping import completeness
-
-VANISHED = "sessions.ndjson"
 
 
 @dataclass(frozen=True)
@@ -102,11 +100,11 @@ class Night:
         told = not_of_erased(sessions, self.workspace.landing)
         rows = told.select("session_id", "source", "event_id").iter_rows()
         gone = [Vanished(session_id, source, event_id, at) for session_id, source, event_id in rows]
-        append(self.workspace.landing / JOURNAL / VANISHED, gone)
+        append(self.workspace.landing / JOURNAL / SESSIONS, gone)
 
     def vanished_sessions(self) -> pl.DataFrame:
         """All sessions that a night found to be no longer there: session_id, source, event_id, superseded_at."""
-        journal = self.workspace.landing / JOURNAL / VANISHED
+        journal = self.workspace.landing / JOURNAL / SESSIONS
         told = [astuple(entry) for entry in entries(journal, Vanished, until=self.until)]
         frame = pl.DataFrame(told, schema=["session_id", "source", "event_id", "superseded_at"], orient="row")
         return frame.cast(pl.String).with_columns(

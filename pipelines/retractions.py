@@ -14,13 +14,11 @@ from rich.console import Console
 
 from pipelines.engines.local import LocalEngine
 from pipelines.errors import ConfigurationError, DataError
-from pipelines.journal import JOURNAL, append, entries
+from pipelines.journal import JOURNAL, RETRACTIONS, append, entries
 from pipelines.people import SHOWN, counted, identifier_text
 from pipelines.settings import Workspace
 from pipelines.warehouse import Warehouse, sql_text
 from transforms.identity import ENDS, IDENTIFIER, NOTHING_RETRACTED, pair_id
-
-RETRACTIONS = "retractions.ndjson"
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ def build_tables(night: Night) -> None:
     with night.warehouse.opened():
         for asset in assets:
             if asset.op.name in WRITERS:
-                WRITERS[asset.op.name](night)
+                with night.timed(asset.op.name):
+                    WRITERS[asset.op.name](night)
 
 
 def instance() -> Any:

@@ -11,11 +11,11 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.journal import JOURNAL, append, entries
+from pipelines.journal import JOURNAL, RETRACTIONS, SESSIONS, append, entries
 from transforms.erasure import NOBODY_ERASED, Tombstones, digest
 from transforms.hashing import SEPARATOR
 
-ERASURES, SESSIONS, RETRACTIONS = "erasures.ndjson", "sessions.ndjson", "retractions.ndjson"
+ERASURES = "erasures.ndjson"
 CUSTOMER, SESSION = "customer_id", "session"
 SALT_BYTES, ID_BYTES = 32, 8
 TOMBSTONE, REMOVE, BEGUN, REWRITTEN, FINISHED = "tombstone", "remove", "begun", "rewritten", "finished"

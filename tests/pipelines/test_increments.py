@@ -13,10 +13,10 @@ import yaml
 
 from pipelines.engines import increments
 from pipelines.erasure import erase, finish
-from pipelines.journal import JOURNAL, append
+from pipelines.journal import JOURNAL, RETRACTIONS, append
 from pipelines.night import Night
 from pipelines.rebuild import rebuilt
-from pipelines.retractions import RETRACTIONS, Retraction
+from pipelines.retractions import Retraction
 from pipelines.run import build_tables
 from pipelines.settings import Workspace
 from transforms.contracts import TABLES

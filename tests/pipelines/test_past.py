@@ -10,10 +10,10 @@ import yaml
 from pipelines import answers
 from pipelines.difference import difference
 from pipelines.errors import ConfigurationError, DataError
-from pipelines.journal import JOURNAL, append
+from pipelines.journal import JOURNAL, RETRACTIONS, append
 from pipelines.night import Night
 from pipelines.past import as_known_on
-from pipelines.retractions import RETRACTIONS, Retraction
+from pipelines.retractions import Retraction
 from pipelines.rules import remember_rules
 from pipelines.run import build_tables
 from pipelines.settings import Workspace
