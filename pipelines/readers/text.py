@@ -31,6 +31,7 @@ SIGNATURES = {
     b"\xff\xfe": "UTF-16 text; save it as UTF-8",
     b"\xfe\xff": "UTF-16 text; save it as UTF-8",
 }
+COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
 
 
 @contextmanager
@@ -122,7 +123,7 @@ def lines_of(block: bytes) -> pl.DataFrame:
     A line that is not UTF-8 shows its wrong bytes as �; of a line that is too long the beginning is kept.
     """
     try:
-        frame = pl.read_lines(block, name="text").with_columns(problem=pl.lit(None, pl.String))
+        frame = _lines(block).with_columns(problem=pl.lit(None, pl.String))
     except pl.exceptions.ComputeError:
         frame = _lines_with_errors(block)
     too_large = pl.col("text").str.len_bytes() > LONGEST_ROW
@@ -137,6 +138,13 @@ def lines_of(block: bytes) -> pl.DataFrame:
     return frame.with_columns(
         text=pl.when(too_large).then(pl.col("text").str.head(KEPT_CHARACTERS)).otherwise("text"), problem=problem
     )
+
+
+def _lines(block: bytes) -> pl.DataFrame:
+    """Polars takes bytes for compressed that begin like it; the line break before them says that they are text."""
+    if block.startswith(COMPRESSED):
+        return pl.read_lines(b"\n" + block, name="text").slice(1)
+    return pl.read_lines(block, name="text")
 
 
 def _lines_with_errors(block: bytes) -> pl.DataFrame:

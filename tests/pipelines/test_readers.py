@@ -92,6 +92,13 @@ def test_a_line_over_a_mebibyte_is_too_large_and_the_next_is_read(tmp_path, monk
     assert rows["text"].str.len_chars().to_list() == [10_000, 7]
 
 
+@pytest.mark.parametrize("start", text_reader.COMPRESSED)
+def test_a_line_is_text_although_it_begins_like_something_compressed(start):
+    rows = text_reader.lines_of(start + b"abc\n{}\n")
+
+    assert rows["text"].to_list() == [(start + b"abc").decode("utf-8", "replace"), "{}"]
+
+
 # ---------------------------------------------------------------- CSV
 
 
