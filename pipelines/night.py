@@ -14,8 +14,10 @@ from pipelines.engines.local import LocalEngine
 from pipelines.erasure import go_on
 from pipelines.journal import JOURNAL, SESSIONS, append, entries
 from pipelines.landing import Discovery, discover
+from pipelines.retractions import retracted_pairs
 from pipelines.settings import Configuration, Workspace
 from pipelines.tombstones import not_of_erased
+from pipelines.unchanged import is_unchanged
 from pipelines.warehouse import Warehouse, quoted, scalar, sql_text
 from transforms.contracts import MART_HORIZONS
 from transforms.journey import Funnel, Journey
@@ -87,6 +89,16 @@ class Night:
     def funnels(self) -> list[Funnel]:
         """The funnels of the journey, in its time zone."""
         return [funnel.model_copy(update={"time_zone": self.journey.time_zone}) for funnel in self.journey.funnels]
+
+    @cached_property
+    def is_unchanged(self) -> bool:
+        """True when, after this run has read what landed, everything is as the last published run left it."""
+        return is_unchanged(self.warehouse, self.workspace, retracted=self.retracted)
+
+    @cached_property
+    def retracted(self) -> pl.DataFrame:
+        """The pair_id of identifiers that somebody has taken apart."""
+        return retracted_pairs(self.workspace.landing, until=self.until)
 
     def discover(self) -> Discovery:
         """What is to be loaded: all that landed. Erasures that have begun are carried on first."""

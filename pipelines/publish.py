@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from html import unescape
 from pathlib import Path
@@ -27,24 +29,51 @@ def publish_warehouse(warehouse: Warehouse, published: Path) -> None:
     Whoever has the published file open keeps reading the old one; whoever opens it next sees the new one. The copy is
     written to disk before the rename, and is read-only.
     """
+    with drafted(published) as draft:
+        write(warehouse, draft, fill)
+
+
+def publish_run(warehouse: Warehouse, published: Path) -> None:
+    """Publish the warehouse as it was published before, with what is told of runs as the build file has it now."""
+    with drafted(published) as draft:
+        shutil.copyfile(published, draft)
+        write(warehouse, draft, refill_ops)
+
+
+@contextmanager
+def drafted(published: Path) -> Iterator[Path]:
+    """A file to be written inside the block, seen to disk after it and renamed over the published one, read-only."""
     published.parent.mkdir(parents=True, exist_ok=True)
     draft = published.with_suffix(".draft")
     for leftover in (draft, draft.with_name(draft.name + ".wal")):
         leftover.unlink(missing_ok=True)
+    yield draft
+    flush(draft)
+    draft.chmod(0o444)
+    os.replace(draft, published)
+    flush(published.parent)
+
+
+def write(warehouse: Warehouse, draft: Path, content: Callable[[Connection, str], None]) -> None:
+    """Write a draft from the build file: `content` is called while the draft is the current database, with the other's name."""
     with warehouse.opened() as connection:
         build = scalar(connection, "SELECT current_database()")
         connection.execute(f"ATTACH {literal(draft)} AS draft")
         try:
             connection.execute("USE draft")
-            fill(connection, build)
+            content(connection, build)
             connection.execute("CHECKPOINT draft")
         finally:
             connection.execute(f"USE {quoted(build)}")
             connection.execute("DETACH draft")
-    flush(draft)
-    draft.chmod(0o444)
-    os.replace(draft, published)
-    flush(published.parent)
+
+
+def refill_ops(connection: Connection, build: str) -> None:
+    """Put the build file's tables of runs in place of the draft's."""
+    for name in TABLES:
+        if name.startswith("ops."):
+            connection.execute(f"DELETE FROM {quoted(name)}")
+            connection.execute(f"INSERT INTO {quoted(name)} FROM {quoted(build)}.{quoted(name)}")
 
 
 def fill(connection: Connection, build: str) -> None:

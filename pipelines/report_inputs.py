@@ -4,7 +4,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cached_property
+from functools import cache, cached_property, partial
 from html import unescape
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +18,7 @@ from pipelines.notices import Notice, alert_notices, late_sources
 from pipelines.publish import EMPTY, publish_site, stage_site
 from pipelines.settings import Workspace
 from pipelines.warehouse import PublishedWarehouse, Warehouse, sql_files, sql_text
+from reports.downloads import Answer
 from reports.page import Query
 from reports.site import SiteFacts, UnknownPage, build_site, build_standalone
 from transforms.contracts import OPS_REPORT_MANIFEST, OPS_RUNS, OPS_STEPS
@@ -136,17 +137,22 @@ def redraw(place: Workspace) -> Path:
 
 def site_files(night: Night) -> dict[str, bytes]:
     """The files of the report site, as the night's warehouse has them."""
-    return build_site(
-        report_tables(night), journey=night.journey, facts=site_facts(night), answer=lambda query: answer(night, query)
-    )
+    asked = asking_once(night.warehouse)
+    tables = report_tables(night, asked)
+    return build_site(tables, journey=night.journey, facts=site_facts(night), answer=asked)
 
 
-def answer(night: Night, query: Query) -> pl.DataFrame:
+def asking_once(warehouse: Warehouse) -> Answer:
+    """Answers the SQL of figures; what several of them ask is asked once."""
+    return cache(partial(answer, warehouse))
+
+
+def answer(warehouse: Warehouse, query: Query) -> pl.DataFrame:
     """The rows of the SQL that stands under a figure."""
-    with night.warehouse.opened() as connection:
+    with warehouse.opened() as connection:
         for variable, value in query.variables:
             connection.execute(f"SET VARIABLE {variable} = $value", {"value": value})
-        return night.warehouse.query(sql_text(f"reports/{query.file}.sql"))
+        return warehouse.query(sql_text(f"reports/{query.file}.sql"))
 
 
 def standalone(place: Workspace, page: str | None) -> bytes:
@@ -156,17 +162,18 @@ def standalone(place: Workspace, page: str | None) -> bytes:
     """
     night = LastNight(place)
     with night.warehouse.opened():
+        tables = report_tables(night, asking_once(night.warehouse))
         try:
-            return build_standalone(report_tables(night), journey=night.journey, facts=site_facts(night), page=page)
+            return build_standalone(tables, journey=night.journey, facts=site_facts(night), page=page)
         except UnknownPage as error:
             raise ConfigurationError(str(error)) from error
 
 
-def report_tables(night: Night) -> dict[str, pl.DataFrame]:
+def report_tables(night: Night, asked: Answer) -> dict[str, pl.DataFrame]:
     """The frames that the site is drawn from, by the name of their table; of the tables in `QUERIED` what the site reads."""
     tables = {name: night.warehouse.read(name) for name in READ}
     tables |= {name: night.warehouse.query(sql_text(file)) for name, file in QUERIED.items()}
-    return tables | {f"reports.{name}": night.warehouse.query(sql_text(f"reports/{name}.sql")) for name in COUNTED}
+    return tables | {f"reports.{name}": asked(Query(name)) for name in COUNTED}
 
 
 def site_facts(night: Night) -> SiteFacts:

@@ -2,7 +2,6 @@
 
 from pipelines.catalog import Rows, table_asset
 from pipelines.night import Night
-from pipelines.retractions import retracted_pairs
 from pipelines.warehouse import ask
 from transforms.customers import describe_customers
 from transforms.events import customer_activity, touches
@@ -20,7 +19,7 @@ from transforms.stages import matches, stage_entries
 )
 def identity(night: Night) -> Rows:
     """Stitch identifiers to customers."""
-    return night.engine.identity(retracted=retracted_pairs(night.workspace.landing, until=night.until))
+    return night.engine.identity(retracted=night.retracted)
 
 
 @table_asset("core.events", deps=["raw.web_events", "raw.crm_events", "core.identity_map"])

@@ -209,7 +209,7 @@ def horizons(night: Night) -> Rows:
     return night.store("mart.horizons", night.horizons())
 
 
-@table_asset("ops.alerts", deps=["mart.funnel_change_steps", "mart.kpis", "ops.balances"])
+@table_asset("ops.alerts", deps=["mart.funnel_change_steps", "mart.kpis", "ops.balances"], every_night=True)
 def alerts(night: Night) -> Rows:
     """Hold figures against the limits of the alerts."""
     figures = night.warehouse.query(sql_text("ops/alert_figures.sql")).lazy()

@@ -24,7 +24,7 @@ LANDED = (
 )
 
 
-@table_asset(*LANDED)
+@table_asset(*LANDED, every_night=True)
 def landed(night: Night) -> Rows:
     """Read the files that landed since the last run; each row gets its outcome."""
     summary = load_new_files(
@@ -55,7 +55,7 @@ def schema_drift(night: Night) -> Rows:
     return night.store("ops.schema_drift", night.warehouse.query(sql_text("ops/schema_drift.sql")))
 
 
-@table_asset("ops.settings")
+@table_asset("ops.settings", every_night=True)
 def settings(night: Night) -> Rows:
     """Write down the settings that views need."""
     journey = night.journey

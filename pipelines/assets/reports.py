@@ -5,7 +5,7 @@ import dagster as dg
 from pipelines.catalog import WRITER_POOL, asset_key
 from pipelines.night import Night
 from pipelines.notices import send
-from pipelines.publish import publish_site, publish_warehouse, stage_site
+from pipelines.publish import publish_run, publish_site, publish_warehouse, stage_site
 from pipelines.report_inputs import (
     REPORT_TABLES,
     manifest,
@@ -16,7 +16,9 @@ from pipelines.report_inputs import (
     step_records,
 )
 from pipelines.rules import remember_rules
+from pipelines.unchanged import note_published
 from pipelines.warehouse import insert
+from reports.archive import NEWEST
 from transforms.contracts import OPS_RUNS
 
 
@@ -30,6 +32,9 @@ from transforms.contracts import OPS_RUNS
 )
 def site(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
     """Draw the pages, and keep them until they are published."""
+    if night.is_unchanged:
+        kept = night.warehouse.read("ops.report_manifest")
+        return dg.MaterializeResult(metadata={"files": kept.height, "bytes": int(kept["bytes"].sum())})
     with night.timed("report site"):
         pages = site_files(night)
         stage_site(pages, night.workspace.staged_site)
@@ -52,10 +57,15 @@ def published(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
     night.store("ops.steps", step_records(night))
     remember_rules(night.workspace.landing, night.configuration, night.started_at)
     with night.timed("publish"):
-        publish_warehouse(night.warehouse, night.workspace.published)
-        overview = publish_site(
-            night.workspace.staged_site, night.workspace.reports, report_day(night), site_name=night.journey.name
-        )
+        if night.is_unchanged:
+            publish_run(night.warehouse, night.workspace.published)
+            overview = night.workspace.reports / NEWEST / "index.html"
+        else:
+            publish_warehouse(night.warehouse, night.workspace.published)
+            overview = publish_site(
+                night.workspace.staged_site, night.workspace.reports, report_day(night), site_name=night.journey.name
+            )
+    note_published(night.warehouse, night.workspace, retracted=night.retracted)
     night.unsent.extend(send(night.configuration.notices, night.journey.name, notices_of(night)))
     where = {"overview": str(overview), "warehouse": str(night.workspace.published)}
     return dg.MaterializeResult(metadata={**where, "notices that could not be sent": len(night.unsent)})

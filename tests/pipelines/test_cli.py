@@ -347,7 +347,7 @@ def test_running_twice_changes_nothing_and_says_what_each_step_took(own_shop: Wo
 
     assert told.status == 0, told.err
     steps = {line.split("\t")[0] for line in told.out.splitlines() if line.count("\t") == 4}
-    assert {"core.events", "report site", "publish", "all steps"} <= steps
+    assert {"core.events", "publish", "all steps"} <= steps
     assert answers.sql(own_shop, "SELECT count(*) > 20, min(seconds) >= 0, min(peak_mb) > 0 FROM ops.steps")[1] == [
         (True, True, True)
     ]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.report_inputs import LastNight, report_tables, site_facts
+from pipelines.report_inputs import LastNight, asking_once, report_tables, site_facts
 from pipelines.run import run_in_process
 from pipelines.sample import configuration_text, generate
 from pipelines.settings import Workspace
@@ -27,7 +27,7 @@ def findings_of(folder: Path, *, seed: int, events: int, days: int, stories: boo
     assert run_in_process(place, say=lambda _line: None) == []
     night = LastNight(place)
     with night.warehouse.opened():
-        view = View(report_tables(night), night.journey, site_facts(night))
+        view = View(report_tables(night, asking_once(night.warehouse)), night.journey, site_facts(night))
     tested = (group_incidents, moved_funnels, changed_rates)
     return list(findings(view)) if stories else [found for kind in tested for found in kind(view)]
 
