@@ -267,6 +267,44 @@ def funnel(
             funnel_answers.print_funnel(item, out)
 
 
+@app.command()
+@reported
+def retention(
+    every: Annotated[str, typer.Option(help="hour, day, week, sunday_week or month.")] = "week",
+    starts_with: Annotated[
+        str | None, typer.Option(metavar="EVENT", help="The event that begins; else any of the customer's own doing.")
+    ] = None,
+    returns_with: Annotated[str | None, typer.Option(metavar="EVENT", help="The event that is a return.")] = None,
+    first_time: Annotated[bool, typer.Option("--first-time", help="Each customer in its first cohort only.")] = False,
+    on_or_after: Annotated[bool, typer.Option("--on-or-after", help="Back in a period, or in any later one.")] = False,
+    minimum: Annotated[int, typer.Option(help="Events in one period that make a return.")] = 1,
+    periods: Annotated[int, typer.Option(help="How many periods are shown.")] = 12,
+    from_day: Annotated[
+        str | None, typer.Option("--from", help="First day of the cohorts, such as 2026-01-01.")
+    ] = None,
+    to_day: Annotated[str | None, typer.Option("--to", help="Last day of the cohorts.")] = None,
+    events: Annotated[Path | None, typer.Option(help="Events as NDJSON, instead of the warehouse.")] = None,
+    as_known_on: AsKnownOnOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how many come back: any event, any period, of the warehouse or of a plain file of events."""
+    from pipelines import retention_answers
+
+    asked = retention_answers.Asked(
+        every=every, starts_with=starts_with, returns_with=returns_with, first_time=first_time, on_or_after=on_or_after,
+        minimum=minimum, periods=periods, from_day=from_day, to_day=to_day,
+    )  # fmt: skip
+    if events is None:
+        with place_on(workspace, as_known_on) as place:
+            answer = retention_answers.of_warehouse(place, asked)
+    elif as_known_on:
+        raise ConfigurationError("--as-known-on is of the warehouse; a file of events is what it is")
+    else:
+        answer = retention_answers.of_file(events, asked)
+    print_json(answer) if as_json else retention_answers.print_retention(answer, out)
+
+
 @app.command(context_settings={"ignore_unknown_options": True})
 @reported
 def sql(

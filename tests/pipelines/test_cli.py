@@ -355,6 +355,57 @@ def test_running_twice_changes_nothing_and_says_what_each_step_took(own_shop: Wo
     assert bytes_below(own_shop.reports) == pages
 
 
+def test_retention_of_a_file_counts_who_came_back(tmp_path: Path) -> None:
+    days = {"ann": (5, 6), "bob": (5, 7), "cat": (6, 7)}
+    rows = [
+        {"customer_id": who, "event": "open", "occurred_at": f"2026-01-0{day}T10:00:00Z"}
+        for who in days
+        for day in days[who]
+    ]
+    file = tmp_path / "events.ndjson"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    by_day = ("retention", "--events", file, "--every", "day", "--periods", "2")
+
+    recurring = journeys(*by_day, "--json").answer
+    first = journeys(*by_day, "--first-time", "--from", "2026-01-06", "--json").answer
+
+    assert [(cohort["size"], cohort["returned"]) for cohort in recurring["cohorts"]] == [
+        (2, [2, 1]), (2, [2, None]), (2, [None, None])
+    ]  # fmt: skip
+    assert [(cohort["start"][:10], cohort["size"]) for cohort in first["cohorts"]] == [("2026-01-06", 1)]
+    assert "too few to say   (1 of 2 in 1 cohort)" in journeys(*by_day).out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--starts-with", "page_veiw"], "unknown event 'page_veiw' (did you mean 'page_view'?)"),
+        (["--every", "fortnight"], "--every takes hour, day, week, sunday_week, month"),
+        (["--periods", "0"], "--periods is 1 or more"),
+        (["--from", "2026-02-01", "--to", "2026-01-01"], "--from 2026-02-01 lies after --to 2026-01-01"),
+        (["--from", "soon"], "--from is a day such as 2026-01-31; found 'soon'"),
+    ],
+)
+def test_retention_refuses_what_cannot_be_asked(shop: Workspace, options: list[str], message: str) -> None:
+    told = journeys("retention", "-w", shop.root, *options)
+
+    assert (told.status, message in told.err) == (2, True)
+
+
+def test_retention_in_the_warehouse_by_week_is_that_of_the_mart(shop: Workspace) -> None:
+    answer = journeys("retention", "-w", shop.root, "--starts-with", "order_placed", "--first-time", "--json").answer
+
+    weeks = answers.sql(
+        shop,
+        "SELECT cohort_week::VARCHAR, list(returned ORDER BY week_number) FROM mart.retention GROUP BY ALL ORDER BY ALL",
+    )[1]
+    found = [
+        (cohort["start"][:10], cohort["returned"][: len(week[1])])
+        for cohort, week in zip(answer["cohorts"], weeks, strict=True)
+    ]
+    assert found == [(week, returned) for week, returned in weeks]
+
+
 def test_files_that_cannot_be_read_end_with_1_after_the_others_were_loaded(own_shop: Workspace) -> None:
     whole = gzip.compress("\n".join(web_lines(range(40, 60))).encode())
     land(own_shop, "web/good.ndjson", web_lines(range(30, 33)))

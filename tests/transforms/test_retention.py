@@ -1,7 +1,4 @@
-import json
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -10,7 +7,6 @@ from polars.testing import assert_frame_equal
 from transforms.contracts import CORE_CUSTOMERS, CORE_EVENTS, MART_RETENTION
 from transforms.retention import period_number, period_start, retention, weekly_retention
 
-CASES = Path(__file__).resolve().parents[2] / ".." / "shared" / "cases" / "retention.json"
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 LENGTH = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 
@@ -154,82 +150,3 @@ def test_a_period_starts_at_or_before_its_instants(period):
     found = instants.select(local=pl.col("at").dt.replace_time_zone(None), start=period_start(number, period=period))
 
     assert (found["start"] <= found["local"]).all()
-
-
-# ---------------------------------------------------------------- shared cases
-
-
-def shared_cases() -> list:
-    if not CASES.exists():
-        return [pytest.param(None, marks=pytest.mark.skip("shared cases are absent"))]
-    return [pytest.param(case, id=case["id"]) for case in json.loads(CASES.read_text())]
-
-
-@pytest.mark.parametrize("case", shared_cases())
-def test_shared_case(case):
-    query = case["query"]
-    if query.get("style") == "flags":
-        assert flag_totals(case) == expected_totals(case)
-    else:
-        assert matrix(case) == case["expected"]["matrix"]
-
-
-def matrix(case: dict) -> list[list[int]]:
-    """The case as a triangle: a row per cohort, the cohort's own period first."""
-    query, zone = case["query"], case["query"].get("timezone", "UTC")
-    start = datetime.fromisoformat(query["date_from"]).replace(tzinfo=ZoneInfo(zone))
-    count, period = query["intervals"], query["period"]
-    end = start.replace(month=start.month + count) if period == "month" else start + LENGTH[period] * count
-    buckets = [(number, None) for number in range(count)] if query.get("cumulative") else None
-    found = retention(
-        people(case, query["target"]).filter(pl.col("occurred_at") >= start.astimezone(UTC)),
-        people(case, query["returning"]),
-        period="sunday_week" if period == "week" else period,
-        time_zone=zone,
-        horizon=end.astimezone(UTC),
-        kind=query.get("type", "recurring"),
-        minimum=query.get("minimum_occurrences", 1),
-        buckets=buckets,
-    ).collect()
-    by_cohort = {
-        (cohort, bucket): returned or 0
-        for cohort, bucket, returned in found.select("cohort_start", "bucket_from", "returned").rows()
-    }
-    starts = cohort_starts(start.replace(tzinfo=None), period, count)
-    return [[by_cohort.get((cohort, age), 0) for age in range(count - place)] for place, cohort in enumerate(starts)]
-
-
-def cohort_starts(start: datetime, period: str, count: int) -> list[datetime]:
-    if period == "month":
-        return [start.replace(month=start.month + number) for number in range(count)]
-    return [start + LENGTH[period] * number for number in range(count)]
-
-
-def people(case: dict, wanted: dict) -> pl.LazyFrame:
-    person = case.get("identity", {})
-    rows = [
-        (person.get(unit, unit), datetime.fromisoformat(moment))
-        for unit, event, moment, _ in case["events"]
-        if wanted.get("event") in (None, event)
-    ]
-    schema = {"unit_id": pl.String, "occurred_at": pl.Datetime("us", "UTC")}
-    return pl.LazyFrame(rows, schema=schema, orient="row")
-
-
-def flag_totals(case: dict) -> list[int]:
-    """Retention anchored on the first of several conditions: each condition becomes a day."""
-    conditions = [condition["where"] for condition in case["query"]["steps"]]
-    held = [
-        (unit, number)
-        for unit, _, _, properties in case["events"]
-        for number, where in enumerate(conditions)
-        if all(str(properties.get(name)) == str(value) for name, value in where.items())
-    ]
-    starts = moments(*[(unit, number) for unit, number in held if number == 0])
-    found = daily(starts, moments(*held), horizon=at(len(conditions)), kind="first_time").collect()
-    return found["returned"].drop_nulls().to_list()
-
-
-def expected_totals(case: dict) -> list[int]:
-    expected = case["expected"]
-    return expected.get("totals") or [sum(flags) for flags in zip(*expected["flags"].values(), strict=True)]
