@@ -249,12 +249,11 @@ def funnel(
     if (spec is None) != (events is None):
         raise ConfigurationError("--spec and --events go together")
     if spec is not None and events is not None:
-        if name or as_known_on or asked != funnel_answers.Asked(breakdowns=[], segments=[], attempts=attempts):
-            raise ConfigurationError("with --spec, the range and the breakdowns stand in the specification; "
-                                     "comparisons and lists are of funnels of journey.yaml")  # fmt: skip
+        if name or as_known_on:
+            raise ConfigurationError("--spec names its funnels itself, and answers from the file of --events as it is")
         from pipelines.funnel_file import answer_from_file
 
-        answer: Any = answer_from_file(spec, events, with_attempts=attempts)
+        answer: Any = answer_from_file(spec, events, asked)
     elif name is None:
         raise ConfigurationError("name a funnel of journey.yaml, or give --spec and --events")
     else:

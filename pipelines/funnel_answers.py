@@ -81,11 +81,16 @@ def funnel(place: Workspace, name: str, asked: Asked) -> dict[str, Any]:
     ranges, shares and files; nothing has been written then.
     """
     journey = place.configuration.journey
-    wanted = ranged(journey, name, asked.from_day, asked.to_day, asked.breakdowns)
-    known = checked(journey, wanted, asked)
+    wanted = ranged(named(journey, name), asked.from_day, asked.to_day, asked.breakdowns)
+    known = checked(wanted, asked, segments=[segment.name for segment in journey.segments])
     with open_published(place.published) as connection:
         refuse_unknown_properties(connection, asked_properties(asked))
         stored = stored_for(connection, [wanted, *filter(None, [known.by_variant])], journey)
+    return answered(stored, wanted, known, asked)
+
+
+def answered(stored: Stored, wanted: Funnel, known: "Known", asked: Asked) -> dict[str, Any]:
+    """The answer of a funnel over stored events, with all that was asked beside it."""
     entrants = stored.entrants(wanted)
     groups = stored.groups(entrants, wanted)
     answer = funnel_answer(entrants, groups, wanted, horizon=stored.horizon, with_attempts=asked.attempts)
@@ -131,12 +136,11 @@ class Known:
     shares: dict[str, float]
 
 
-def checked(journey: Journey, wanted: Funnel, asked: Asked) -> Known:
-    """What was asked beside the range and the breakdowns; raises ConfigurationError."""
-    names = [segment.name for segment in journey.segments]
+def checked(wanted: Funnel, asked: Asked, *, segments: Sequence[str]) -> Known:
+    """What was asked beside the range and the breakdowns, where there are these segments; raises ConfigurationError."""
     for segment in asked.segments:
-        if segment not in names:
-            raise unknown("segment", segment, names, "journey.yaml has")
+        if segment not in segments:
+            raise unknown("segment", segment, segments, "journey.yaml has")
     if asked.trend is not None and asked.trend not in get_args(Every):
         raise ConfigurationError(f"--trend takes {', '.join(get_args(Every))}; found '{asked.trend}'")
     if asked.shares is not None and asked.experiment is None:
@@ -144,7 +148,7 @@ def checked(journey: Journey, wanted: Funnel, asked: Asked) -> Known:
     refuse_impossible_file(asked)
     variants = (Breakdown(by=(asked.experiment,)),) if asked.experiment else ()
     return Known(
-        other=None if asked.compare_to is None else other_period(journey, wanted, asked.compare_to),
+        other=None if asked.compare_to is None else other_period(wanted, asked.compare_to),
         every=asked.trend,  # type: ignore[arg-type]
         step=None if asked.drop_offs is None else step_number(wanted, asked.drop_offs),
         by_variant=wanted.model_copy(update={"breakdowns": variants}) if variants else None,
@@ -160,14 +164,14 @@ def refuse_impossible_file(asked: Asked) -> None:
         raise ConfigurationError(f"--out writes {' or '.join(FILES)}; found '{asked.file.name}'")
 
 
-def other_period(journey: Journey, wanted: Funnel, text: str) -> Funnel:
+def other_period(wanted: Funnel, text: str) -> Funnel:
     """The funnel over the period FROM..TO."""
     first, dots, last = text.partition("..")
     if not (dots and first.strip() and last.strip()):
         raise ConfigurationError(f"--compare-to takes FROM..TO, such as 2026-01-01..2026-01-31; found '{text}'")
     if wanted.from_ is None or wanted.to is None:
         raise ConfigurationError("--compare-to goes with --from and --to: two periods are compared")
-    return ranged(journey, wanted.name, first.strip(), last.strip(), options=("--compare-to FROM", "TO"))
+    return ranged(wanted, first.strip(), last.strip(), options=("--compare-to FROM", "TO"))
 
 
 def step_number(asked: Funnel, text: str) -> int:
@@ -223,34 +227,41 @@ def refuse_unknown_properties(connection: Connection, names: Sequence[str]) -> N
 
     `customer.NAME` and `account.NAME` ask for NAME as it was last set.
     """
-    columns = set(CORE_EVENTS.schema)
-    names = [owned_property(name)[1] for name in names]
-    if set(names) <= columns:
-        return
-    known = sorted(columns | {row[0] for row in connection.sql(sql_text("core/property_names.sql")).fetchall()})
+    if not {owned_property(name)[1] for name in names} <= set(CORE_EVENTS.schema):
+        carried = [row[0] for row in connection.sql(sql_text("core/property_names.sql")).fetchall()]
+        refuse_properties(names, known={*CORE_EVENTS.schema, *carried})
+
+
+def refuse_properties(names: Sequence[str], *, known: Iterable[str]) -> None:
+    """Raise ConfigurationError, with the nearest name, for a property that is not known."""
     for name in names:
-        if name not in known:
-            raise unknown("property", name, known, "events have")
+        if owned_property(name)[1] not in known:
+            raise unknown("property", owned_property(name)[1], sorted(known), "events have")
+
+
+def named(journey: Journey, name: str) -> Funnel:
+    """The funnel of that name, in the journey's time zone; raises ConfigurationError with the nearest name."""
+    known = {item.name: item for item in journey.funnels}
+    if name not in known:
+        raise unknown("funnel", name, known, "there are")
+    return known[name].model_copy(update={"time_zone": journey.time_zone})
 
 
 def ranged(
-    journey: Journey,
-    name: str,
+    wanted: Funnel,
     from_day: str | None,
     to_day: str | None,
     breakdowns: Sequence[str] = (),
     *,
     options: tuple[str, str] = ("--from", "--to"),
 ) -> Funnel:
-    """The funnel of that name over a range, with breakdowns instead of its own if any are given.
+    """A funnel over a range, with breakdowns instead of its own if any are given.
 
-    Raises ConfigurationError for an unknown funnel (nearest name offered) or an impossible range.
+    Raises ConfigurationError for an impossible range.
     """
-    known = {item.name: item for item in journey.funnels}
-    if name not in known:
-        raise unknown("funnel", name, known, "there are")
-    said = known[name].model_dump(by_alias=True)
-    said["time_zone"] = journey.time_zone
+    if not (from_day or to_day or breakdowns):
+        return wanted
+    said = wanted.model_dump(by_alias=True)
     if from_day:
         said["from"] = from_day
     if to_day:

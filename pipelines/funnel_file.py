@@ -12,9 +12,9 @@ from typing import Any
 import polars as pl
 
 from pipelines.errors import ConfigurationError, DataError
+from pipelines.funnel_answers import Asked, Stored, answered, asked_properties, checked, ranged, refuse_properties
 from pipelines.settings import read_funnels
-from transforms.contracts import CORE_EVENTS
-from transforms.funnels import funnel_answer, funnel_entrant_groups, funnel_entrants
+from transforms.contracts import CORE_CUSTOMER_SEGMENTS, CORE_EVENTS
 from transforms.hashing import digest_id
 from transforms.journey import Funnel
 from transforms.sessions import session_numbers
@@ -25,21 +25,32 @@ TEXTS = ("event_id", "event", "customer_id", "session_id", "account_id", "stage"
 SCHEMA = {name: CORE_EVENTS.schema[name] for name in (*TEXTS, "is_stage_entry", "seq", "occurred_at", "properties")}
 
 
-def answer_from_file(spec: Path, events: Path, *, with_attempts: bool = False) -> dict[str, Any] | list[dict[str, Any]]:
+def answer_from_file(spec: Path, events: Path, asked: Asked = Asked()) -> dict[str, Any] | list[dict[str, Any]]:  # noqa: B008
     """The answer of each funnel of a specification over a file of events: one answer, or a list for a list.
+
+    What was asked beside counts for every funnel; a file has no segments, and one list of drop-offs is of one funnel.
 
     Rows without event_id are separate events, rows with the same one are one event. A session follows the 30-minute rule
     unless session_id is given. Without a declared horizon the file is complete to its newest event.
     Raises ConfigurationError for a wrong specification, DataError naming file and line for an unreadable event.
     """
     funnels, is_list = read_funnels(spec)
+    if asked.segments:
+        raise ConfigurationError("--segment asks for a segment of journey.yaml; a plain file of events has none")
+    if asked.file and len(funnels) > 1:
+        raise ConfigurationError(f"--out writes the list of one funnel; {spec} has {len(funnels)}")
     frame = read_events(events)
-    answers = [answer(funnel, frame, with_attempts=with_attempts) for funnel in funnels]
+    answers = [answer(funnel, frame, asked) for funnel in funnels]
     return answers if is_list else answers[0]
 
 
-def answer(funnel: Funnel, events: pl.DataFrame, *, with_attempts: bool) -> dict[str, Any]:
+def answer(funnel: Funnel, events: pl.DataFrame, asked: Asked) -> dict[str, Any]:
     """The answer of one funnel."""
+    wanted = ranged(funnel, asked.from_day, asked.to_day, asked.breakdowns)
+    known = checked(wanted, asked, segments=())
+    if properties := asked_properties(asked):
+        carried = set().union(*(json.loads(text) for text in events["properties"]))
+        refuse_properties(properties, known={*CORE_EVENTS.schema, *carried})
     if any(step.stage for step in funnel.steps) and "stage" not in events.columns:
         raise ConfigurationError(
             f"funnel '{funnel.name}' asks for a stage, but no event of the file has one; "
@@ -53,12 +64,13 @@ def answer(funnel: Funnel, events: pl.DataFrame, *, with_attempts: bool) -> dict
             'a line is {"occurred_at": "2026-01-31T09:00:00Z", "event": "add_to_cart", "customer_id": "ann", "properties": {}}'
         )
     newest = events.select(pl.col("occurred_at").max()).item()
-    horizon = funnel.horizon_at or newest
-    entrants = funnel_entrants(events.lazy(), funnel, horizon=horizon, session_timeout=SESSION_TIMEOUT).collect()
-    groups = funnel_entrant_groups(
-        events.lazy(), entrants.lazy(), funnel, horizon=horizon, session_timeout=SESSION_TIMEOUT
-    ).collect()
-    return funnel_answer(entrants, groups, funnel, horizon=horizon, with_attempts=with_attempts)
+    stored = Stored(
+        events=events.lazy(),
+        members=CORE_CUSTOMER_SEGMENTS.empty(),
+        horizon=funnel.horizon_at or newest,
+        session_timeout=SESSION_TIMEOUT,
+    )
+    return answered(stored, wanted, known, asked)
 
 
 # ---------------------------------------------------------------- events

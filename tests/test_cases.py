@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
+from pipelines import retention_answers
+from pipelines.funnel_answers import Asked
 from pipelines.funnel_file import answer_from_file
-from pipelines.retention_answers import Asked, of_file
 from transforms.attribution import markov_credit
 from transforms.funnels import funnel_entrants
 from transforms.journey import Funnel
@@ -127,7 +128,7 @@ def answered(case: dict[str, Any], folder: Path, *, compat: str | None = None, *
     said = compatible(case, compat) if compat else specification(case, **changes)
     spec.write_text(json.dumps(said), encoding="utf-8")
     events.write_text("\n".join(event_lines(case)), encoding="utf-8")
-    answer = answer_from_file(spec, events, with_attempts=True)
+    answer = answer_from_file(spec, events, Asked(attempts=True))
     assert isinstance(answer, dict)
     return answer
 
@@ -318,13 +319,15 @@ def triangle(case: dict[str, Any], folder: Path) -> list[list[int]]:
     ]
     file = folder / "events.ndjson"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    asked = Asked(
+    asked = retention_answers.Asked(
         every="sunday_week" if query["period"] == "week" else query["period"],
         starts_with=query["target"].get("event"), returns_with=query["returning"].get("event"),
         first_time=query.get("type") == "first_time", on_or_after=query.get("cumulative", False),
         minimum=query.get("minimum_occurrences", 1), periods=count, from_day=first.date().isoformat(),
     )  # fmt: skip
-    answer = of_file(file, asked, time_zone=zone, horizon=edges[-1].replace(tzinfo=ZoneInfo(zone)).astimezone(UTC))
+    answer = retention_answers.of_file(
+        file, asked, time_zone=zone, horizon=edges[-1].replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    )
     by_start = {cohort["start"]: cohort["returned"] for cohort in answer["cohorts"]}
     none = [0] * count
     return [

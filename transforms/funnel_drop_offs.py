@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import polars as pl
+import polars.selectors as cs
 
 from transforms.contracts import TIME
 from transforms.funnel_answer import ordered_times, time_of
@@ -10,6 +11,7 @@ from transforms.funnel_stream import counted_events, micros
 from transforms.journey import Funnel
 
 SHOWN = 5
+ORDER = ("occurred_at", "source", "event_id")
 ATTEMPT = ("unit_id", "entered_at", "entry_source", "entry_event_id")
 
 
@@ -18,7 +20,7 @@ def drop_offs(
 ) -> pl.DataFrame:
     """The counted attempts that went no further than a step: as many as the answer's `dropped` and `excluded` there.
 
-    In:  columns of core.events, as for the funnel itself; MART_FUNNEL_ENTRANTS; a step from 1.
+    In:  columns of core.events, as for the funnel itself, with or without source; MART_FUNNEL_ENTRANTS; a step from 1.
     Out: sorted by dropped_at and unit: unit_id, customer_id, entered_at, dropped_at (when the step was reached), closes_at,
          status (dropped, excluded), last_event and last_event_at (the unit's last event of the window), events_after (how
          many came after the step, in the window), first_after (the first of them), did_instead (the kinds of event after
@@ -33,9 +35,8 @@ def drop_offs(
         .with_row_index("attempt")
     )
     seen = events_of_windows(events, attempts, funnel, horizon=horizon)
-    order = [pl.col(name) for name in ("occurred_at", "source", "event_id")]
     latest = (
-        seen.sort("attempt", *order, nulls_last=False)
+        seen.sort("attempt", *_order(seen), nulls_last=False)
         .group_by("attempt")
         .agg(last_event=pl.col("event").last(), last_event_at=pl.col("occurred_at").last())
     )
@@ -63,19 +64,24 @@ def events_of_windows(
         (pl.col("occurred_at") == pl.col("dropped_at")) & ~serves.fill_null(False)
     )
     return (
-        known.select("unit_id", "event", "occurred_at", "source", "event_id")
+        known.select("unit_id", "event", cs.by_name(ORDER, require_all=False))
         .join(windows, on="unit_id")
         .filter(in_window)
-        .select("attempt", "event", "occurred_at", "source", "event_id", is_after=is_after)
+        .select("attempt", "event", cs.by_name(ORDER, require_all=False), is_after=is_after)
         .collect()
     )
+
+
+def _order(seen: pl.DataFrame) -> list[str]:
+    """What events are told apart by, in order of time; events of one plain file have no source."""
+    return [name for name in ORDER if name in seen.columns]
 
 
 def _afterwards(seen: pl.DataFrame) -> pl.DataFrame:
     """By attempt: events_after, first_after, did_instead."""
     return (
         seen.filter("is_after")
-        .sort("attempt", "occurred_at", "source", "event_id", nulls_last=False)
+        .sort("attempt", *_order(seen), nulls_last=False)
         .group_by("attempt", maintain_order=True)
         .agg(
             events_after=pl.len(),

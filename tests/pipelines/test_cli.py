@@ -836,11 +836,32 @@ def test_a_negative_window_ends_with_2_and_says_what_a_duration_is(tmp_path: Pat
     assert "expected a duration such as 30m, 14d or 1.5h" in told.err
 
 
-def test_comparisons_are_refused_beside_a_specification(tmp_path: Path) -> None:
-    told = journeys(*spec_and_events(tmp_path), "--trend", "day")
+def test_a_plain_file_answers_what_a_warehouse_does(tmp_path: Path) -> None:
+    asked = ("--trend", "day", "--drop-offs", "a", "--out", tmp_path / "stopped.csv", "--from", "2026-01-01", "--to", "2026-01-31",
+             "--compare-to", "2025-12-01..2025-12-31", "--breakdown", "event", "--experiment", "event")  # fmt: skip
 
-    assert told.status == 2
-    assert "with --spec, the range and the breakdowns stand in the specification" in told.err
+    answer = journeys(*spec_and_events(tmp_path), *asked).answer
+
+    assert set(answer) == {*FRAME, "comparison", "trend", "experiment", "drop_offs"}
+    assert answer["from"] == "2026-01-01"
+    assert [group["values"] for group in answer["groups"]] == [["a"]]
+    assert (tmp_path / "stopped.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--segment", "buyers"], "--segment asks for a segment of journey.yaml; a plain file of events has none"),
+        (["--breakdown", "evnt"], "unknown property 'evnt' (did you mean 'event'?)"),
+        (["--drop-offs", "z"], "unknown step 'z'"),
+        (["--from", "2024-02-01", "--to", "2024-01-01"], "2024-02-01"),
+        (["--as-known-on", "2024-01-01"], "--spec names its funnels itself"),
+    ],
+)
+def test_what_a_plain_file_cannot_answer_is_refused(tmp_path: Path, options: list[str], message: str) -> None:
+    told = journeys(*spec_and_events(tmp_path), *options)
+
+    assert (told.status, message in told.err) == (2, True)
 
 
 def test_a_list_of_funnels_answers_a_list(tmp_path: Path) -> None:

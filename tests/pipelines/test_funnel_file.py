@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pipelines.errors import ConfigurationError, DataError
+from pipelines.funnel_answers import Asked
 from pipelines.funnel_file import answer_from_file, read_events
 
 SPEC = """
@@ -24,7 +25,7 @@ def event(at: str, name: str, **more: Any) -> dict[str, Any]:
 def answered(folder: Path, rows: list[dict[str, Any]], spec: str = SPEC) -> Any:
     (folder / "spec.yaml").write_text(spec, encoding="utf-8")
     (folder / "events.ndjson").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    return answer_from_file(folder / "spec.yaml", folder / "events.ndjson", with_attempts=True)
+    return answer_from_file(folder / "spec.yaml", folder / "events.ndjson", Asked(attempts=True))
 
 
 def counts(answer: dict[str, Any]) -> list[int]:
