@@ -9,7 +9,17 @@ from datetime import date
 from html import unescape
 from pathlib import Path
 
-from pipelines.warehouse import SCHEMAS, Connection, Warehouse, create, create_macros_and_views, literal, quoted, scalar
+from pipelines.warehouse import (
+    SCHEMAS,
+    Connection,
+    Warehouse,
+    create,
+    create_macros_and_views,
+    describe,
+    literal,
+    quoted,
+    scalar,
+)
 from reports.archive import NEWEST, KeptReport, build_archive
 from transforms.contracts import TABLES
 
@@ -78,16 +88,22 @@ def refill_ops(connection: Connection, build: str) -> None:
 
 def fill(connection: Connection, build: str) -> None:
     """Fill the attached draft: tables, then macros, then the views that use them."""
+    connection.execute("BEGIN TRANSACTION")
     for schema in SCHEMAS:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     for table in TABLES.values():
         create(connection, table)
+        describe(connection, table)
+    connection.execute("COMMIT")
+    for table in TABLES.values():
         withheld = ", ".join(f"NULL AS {quoted(column)}" for column in WITHHELD.get(table.name, ()))
         columns = f"* REPLACE ({withheld})" if withheld else "*"
         connection.execute(
             f"INSERT INTO {quoted(table.name)} SELECT {columns} FROM {quoted(build)}.{quoted(table.name)}"
         )
+    connection.execute("BEGIN TRANSACTION")
     create_macros_and_views(connection)
+    connection.execute("COMMIT")
 
 
 def stage_site(pages: dict[str, bytes], folder: Path) -> None:

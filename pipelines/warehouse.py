@@ -188,7 +188,7 @@ class PublishedWarehouse(Warehouse):
 
 
 def create(connection: Connection, table: Table) -> None:
-    """Create a contract's table in the current database, with the comments of its columns.
+    """Create a contract's table in the current database.
 
     Texts of which hardly two are equal are compressed by zstd: written in half the time of a dictionary, and no larger.
     """
@@ -197,15 +197,19 @@ def create(connection: Connection, table: Table) -> None:
         for column in table.columns
     )
     connection.execute(f"CREATE TABLE {quoted(table.name)} ({columns})")
-    comment(connection, "TABLE", table.name, f"{table.sentence} One row per {', '.join(table.grain)}.")
-    for column in table.columns:
-        comment(connection, "COLUMN", f"{table.name}.{column.name}", column.sentence)
 
 
-def comment(connection: Connection, kind: str, name: str, sentence: str) -> None:
-    """Attach a sentence to a table, view or column (DuckDB takes no parameter here, so the text is quoted)."""
-    escaped = sentence.replace("'", "''")
-    connection.execute(f"COMMENT ON {kind} {quoted(name)} IS '{escaped}'")
+def describe(connection: Connection, table: Table) -> None:
+    """Attach to a table, and to its columns, the sentences of its contract."""
+    sentence = f"{table.sentence} One row per {', '.join(table.grain)}."
+    comment(connection, "TABLE", table.name, sentence, {column.name: column.sentence for column in table.columns})
+
+
+def comment(connection: Connection, kind: str, name: str, sentence: str, columns: Mapping[str, str]) -> None:
+    """Attach sentences to a table or view, and to its columns."""
+    told = [f"COMMENT ON {kind} {quoted(name)} IS {literal(sentence)}"]
+    told += [f"COMMENT ON COLUMN {quoted(f'{name}.{column}')} IS {literal(each)}" for column, each in columns.items()]
+    connection.execute(";\n".join(told))
 
 
 def insert(connection: Connection, table: Table, frame: pl.DataFrame) -> int:
@@ -308,9 +312,9 @@ def attached(connection: Connection, path: Path, name: str) -> Iterator[None]:
         connection.execute(f"DETACH {quoted(name)}")
 
 
-def literal(path: Path) -> str:
-    """A path as a SQL text literal (ATTACH takes no parameter)."""
-    return "'" + str(path).replace("'", "''") + "'"
+def literal(text: str | Path) -> str:
+    """A SQL text literal, where a statement such as ATTACH or COMMENT takes no parameter."""
+    return "'" + str(text).replace("'", "''") + "'"
 
 
 def scratch() -> Connection:
@@ -376,9 +380,7 @@ def create_view(connection: Connection, path: Path) -> str:
     text, name = path.read_text(encoding="utf-8"), f"mart.{path.stem}"
     connection.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS\n{text}")
     sentence, columns = view_comments(text)
-    comment(connection, "VIEW", name, sentence)
-    for column, meaning in columns.items():
-        comment(connection, "COLUMN", f"{name}.{column}", meaning)
+    comment(connection, "VIEW", name, sentence, columns)
     return name
 
 
