@@ -22,18 +22,10 @@ from transforms.attribution import markov_credit
 from transforms.funnels import funnel_entrants
 from transforms.journey import Funnel
 from transforms.retention import retention
-from transforms.sessions import session_numbers
+from transforms.sessions import session_numbers, sessions_by_marks
 from transforms.statistics import kaplan_meier, wilson
 
 CASES = Path(__file__).resolve().parents[1] / ".." / "shared" / "cases"
-
-PENDING = {
-    "rt_separator_basic": "sessions are cut by time, not by separator events",
-    "rt_separator_two": "sessions are cut by time, not by separator events",
-    "rt_separator_tie": "sessions are cut by time, not by separator events",
-    "rt_separator_head": "sessions are cut by time, not by separator events",
-    "rt_bounds_users": "sessions are cut by time, not by start and end events",
-}
 
 
 def load(*patterns: str) -> list[Any]:
@@ -42,11 +34,6 @@ def load(*patterns: str) -> list[Any]:
     if not found:
         return [pytest.param({}, id="absent", marks=pytest.mark.skip("shared/cases is not here"))]
     return [pytest.param(case, id=case["id"]) for case in found]
-
-
-def skip_pending(case: dict[str, Any]) -> None:
-    if case["id"] in PENDING:
-        pytest.skip(f"pending: {PENDING[case['id']]}")
 
 
 # ---------------------------------------------------------------- a case as a specification and a file of events
@@ -191,7 +178,6 @@ def timeline(case: dict[str, Any]) -> pl.LazyFrame:
 
 @pytest.mark.parametrize("case", load("funnel_*.json"))
 def test_a_funnel_says_what_its_case_expects(case: dict[str, Any], tmp_path: Path):
-    skip_pending(case)
     expected = case["expected"]
 
     answer = answered(case, tmp_path)
@@ -234,7 +220,6 @@ def compatible(case: dict[str, Any], compat: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("case", of_engine("funnel_*.json", source="PostHog"))
 def test_compat_with_posthog_counts_as_its_own_tests_do(case: dict[str, Any], tmp_path: Path):
-    skip_pending(case)
 
     answer = answered(case, tmp_path, compat="posthog")
 
@@ -282,16 +267,19 @@ def daily_buckets(case: dict[str, Any]) -> list[list[Any]]:
 
 @pytest.mark.parametrize("case", load("sessionize.json"))
 def test_sessions_are_cut_as_the_case_expects(case: dict[str, Any]):
-    skip_pending(case)
     identity = case.get("identity", {})
-    rows = [(identity.get(unit, unit), None if at is None else moment(at)) for unit, _, at, _ in case["events"]]
-    schema = {"customer_id": pl.String, "occurred_at": pl.Datetime("us", "UTC")}
+    rows = [
+        (identity.get(unit, unit), None if at is None else moment(at), event) for unit, event, at, _ in case["events"]
+    ]
+    schema = {"customer_id": pl.String, "occurred_at": pl.Datetime("us", "UTC"), "event": pl.String}
+    events, query = pl.LazyFrame(rows, schema=schema, orient="row"), case["query"]
 
-    numbered = session_numbers(
-        pl.LazyFrame(rows, schema=schema, orient="row"),
-        by="customer_id",
-        timeout=timedelta(seconds=case["query"]["gap_seconds"]),
-    ).collect()
+    if "gap_seconds" in query:
+        numbered = session_numbers(events, by="customer_id", timeout=timedelta(seconds=query["gap_seconds"])).collect()
+    else:
+        marks = query.get("bounds") or [query["separator"]]
+        by_marks = sessions_by_marks(events, by="customer_id", opening=marks[:1], closing=marks[1:])
+        numbered = by_marks.filter(~pl.col("event").is_in(marks)).collect()
 
     assert numbered["session_number"].to_list() == case["expected"]["session_index"]
     sessions = dict(numbered.group_by("customer_id").agg(pl.col("session_number").max()).rows())

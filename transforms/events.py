@@ -30,7 +30,7 @@ TIMELINE_INPUT = tuple(
 EVENT_KEY = ("customer_id", "source", "event_id")
 SESSION_INPUT = (
     "place", "customer", "visitor_id", "visit_id", "occurred_at", "is_dated", "is_active", "is_extending", "is_counted",
-    "has_arrival", "is_web", "own_channel", "utm_campaign", "source", "event_id",
+    "has_arrival", "is_web", "own_channel", "utm_campaign", "source", "event_id", "event",
 )  # fmt: skip
 TOUCH_INPUT = (
     "customer_id", "event_number", "source", "event_id", "event", "occurred_at", "session_id", "is_active", "touchpoint",
@@ -119,7 +119,8 @@ def _describe(ordered: pl.DataFrame, journey: Journey) -> pl.DataFrame:
             place=pl.int_range(pl.len(), dtype=pl.UInt32),
             customer=pl.col("customer_id").rle_id(),
             is_counted=~robot_or_own,
-            is_active=~robot_or_own & ~pl.col("event").is_in([*journey.sessions.passive, *journey.sessions.extending]),
+            is_active=~robot_or_own
+            & ~pl.col("event").is_in([*journey.sessions.passive_kinds, *journey.sessions.extending]),
             is_extending=~robot_or_own & pl.col("event").is_in(journey.sessions.extending),
             is_conversion=_is_conversion(journey.conversions),
             has_arrival=seen | pl.col("given_channel").is_not_null(),

@@ -146,6 +146,28 @@ class Sessions(Entry):
         ("page_ping", "user_engagement"),
         description="Signs of life: they extend a session that is open, and never open one.",
     )
+    opening: Names = Field((), description="Events that open a new session wherever they come, such as app_opened.")
+    closing: Names = Field((), description="Events that end their session: the next one opens another.")
+
+    @property
+    def is_cut_by_events(self) -> bool:
+        """True when events, and not time alone, open or end sessions."""
+        return bool(self.opening or self.closing)
+
+    @property
+    def passive_kinds(self) -> list[str]:
+        """The passive events, but for those that open or end a session."""
+        return [name for name in self.passive if name not in (*self.opening, *self.closing)]
+
+    @model_validator(mode="after")
+    def _marks_are_active(self) -> "Sessions":
+        marks = {*self.opening, *self.closing}
+        extending = sorted(marks & set(self.extending))
+        if extending:
+            raise ValueError(
+                f"sessions lists {', '.join(extending)} as extending; what opens or closes a session is active"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_kind_each(self) -> "Sessions":

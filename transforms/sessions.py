@@ -46,6 +46,26 @@ def session_numbers(
     return events.map_batches(partial(_number, units=units, timeout=timeout, max_length=max_length), schema=schema)
 
 
+def sessions_by_marks(
+    events: pl.LazyFrame, *, by: str | Sequence[str], opening: Sequence[str], closing: Sequence[str] = ()
+) -> pl.LazyFrame:
+    """Number the sessions of each unit, by events that open and end them, whatever time passes.
+
+    In:  the unit's columns `by`, occurred_at and event; any other columns, in any order.
+    Out: the same rows, in the same order, and `session_number` (UInt32), from 1 for each unit; null before the first event of
+         `opening`, and from one after an event of `closing` to the next that opens. Of one instant, what opens comes first
+         and what closes last.
+    """
+    units = [by] if isinstance(by, str) else list(by)
+    opens, closes = pl.col("event").is_in(list(opening)), pl.col("event").is_in(list(closing))
+    number = opens.cast(pl.UInt32).cum_sum().over(units)
+    since = pl.when(opens | closes.shift(fill_value=False).over(units)).then(opens).forward_fill().over(units)
+    placed = events.with_row_index("place")
+    ordered = placed.filter(pl.col("occurred_at").is_not_null()).sort(*units, "occurred_at", closes, ~opens, "place")
+    numbered = ordered.select("place", session_number=pl.when(since.fill_null(False)).then(number))
+    return placed.join(numbered, on="place", how="left").sort("place").drop("place")
+
+
 def _number(
     events: pl.DataFrame, *, units: list[str], timeout: timedelta, max_length: timedelta | None
 ) -> pl.DataFrame:
@@ -94,7 +114,7 @@ def assign_sessions(timeline: pl.DataFrame, *, rules: Sessions) -> pl.DataFrame:
 
     In:  the timeline in total order: place (row number), customer, visitor_id, visit_id, occurred_at, is_dated,
          is_active, is_extending, is_counted, has_arrival (page or campaign data), is_web, own_channel, utm_campaign,
-         source, event_id.
+         source, event_id, event.
     Out: the same rows in the same order, with session_id and session_channel; own_channel is set to Direct on the
          session's landing event (the first active one with page or campaign data, else the first) where it is of the
          web and nothing says how the customer came.
@@ -133,11 +153,17 @@ def _assign(lane: pl.DataFrame, rules: Sessions) -> pl.DataFrame:
 def _number_held(moves: pl.DataFrame, rules: Sessions) -> pl.DataFrame:
     """The active events, and the extending ones that a session holds, with their `session`, counted from 0 over all units.
 
-    Events that follow each other within the timeout are one sitting. Of a sitting, the first active event opens a session:
+    Events that follow each other within the timeout, and that no event of the rules parts, are one sitting. Of a sitting, the
+    first active event opens a session:
     extending events before it are of none, and later ones are of the session that is open, up to its greatest length.
     """
     unit = UNITS[rules.per]
     ordered = (moves if rules.per == "customer" else moves.sort(*unit, "at")).with_columns(begins=changed(unit))
+    if rules.is_cut_by_events:
+        opens, ends = pl.col("event").is_in(rules.opening), pl.col("event").is_in(rules.closing)
+        ordered = ordered.with_columns(
+            begins=pl.col("begins") | _is_free(rules) & (opens | ends.shift(fill_value=False))
+        )
     if not ordered["is_extending"].any():
         return _number_active(ordered, rules, timeout=rules.timeout)
     comes_late = _is_free(rules) & (pl.col("occurred_at").diff() > rules.timeout)

@@ -223,7 +223,7 @@ class LocalEngine:
                 pl.concat(shared).lazy(),
                 identity=identity,
                 visit_timeout=sessions.timeout,
-                passive=sessions.passive,
+                passive=sessions.passive_kinds,
                 extending=sessions.extending,
                 identifications=told,
             )

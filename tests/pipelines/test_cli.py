@@ -392,6 +392,12 @@ def test_retention_refuses_what_cannot_be_asked(shop: Workspace, options: list[s
     assert (told.status, message in told.err) == (2, True)
 
 
+def test_every_column_that_is_published_says_what_it_means(shop: Workspace) -> None:
+    silent = "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND comment IS NULL"
+
+    assert answers.sql(shop, silent)[1] == []
+
+
 def test_retention_in_the_warehouse_by_week_is_that_of_the_mart(shop: Workspace) -> None:
     answer = journeys("retention", "-w", shop.root, "--starts-with", "order_placed", "--first-time", "--json").answer
 

@@ -25,11 +25,9 @@ def members(*customers: str) -> pl.DataFrame:
     )
 
 
-def test_every_contract_is_a_table_with_its_types_and_comments(warehouse: Warehouse) -> None:
+def test_every_contract_is_a_table_with_its_types(warehouse: Warehouse) -> None:
     for table in TABLES.values():
         assert dict(warehouse.read(table.name).schema) == table.schema, table.name
-    silent = "SELECT table_name FROM duckdb_columns() WHERE NOT internal AND comment IS NULL AND schema_name <> 'main'"
-    assert warehouse.query(silent).is_empty()
 
 
 def test_an_insert_of_no_rows_hides_none_of_those_that_follow(warehouse: Warehouse) -> None:

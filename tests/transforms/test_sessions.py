@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from transforms.contracts import CORE_EVENTS, CORE_SESSIONS, TIME
 from transforms.events import build_timeline
 from transforms.journey import Journey
-from transforms.sessions import session_numbers, summarise_sessions, superseded_sessions
+from transforms.sessions import session_numbers, sessions_by_marks, summarise_sessions, superseded_sessions
 
 HALF_HOUR = timedelta(minutes=30)
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -48,6 +48,55 @@ def numbers(*instants: datetime, **settings: object) -> list[int]:
 def session_places(timeline: pl.DataFrame) -> list[int | None]:
     seen: dict[str, int] = {}
     return [None if name is None else seen.setdefault(name, len(seen) + 1) for name in timeline["session_id"]]
+
+
+# ---------------------------------------------------------------- events that open and end sessions
+
+
+def test_an_opening_event_opens_a_session_wherever_it_comes():
+    timeline = timeline_of(
+        {}, {"event": "app_opened", "occurred_at": at(1)}, {"occurred_at": at(2)}, sessions={"opening": ["app_opened"]}
+    )
+
+    assert session_places(timeline) == [1, 2, 2]
+
+
+def test_after_a_closing_event_the_next_one_opens_a_session():
+    timeline = timeline_of(
+        {}, {"event": "logout", "occurred_at": at(1)}, {"occurred_at": at(2)}, sessions={"closing": ["logout"]}
+    )
+
+    assert session_places(timeline) == [1, 1, 2]
+
+
+def test_time_cuts_sessions_between_opening_events_too():
+    opened = {"event": "app_opened"}
+    timeline = timeline_of(opened, {"occurred_at": at(31)}, sessions={"opening": ["app_opened"]})
+
+    assert session_places(timeline) == [1, 2]
+
+
+def test_an_event_that_opens_sessions_is_active_although_it_is_passive_by_default():
+    assert session_places(timeline_of({"event": "session_start"})) == [None]
+    assert session_places(timeline_of({"event": "session_start"}, sessions={"opening": ["session_start"]})) == [1]
+
+
+def test_the_sources_own_sessions_are_not_cut_by_events():
+    rules = {"per": "given", "opening": ["app_opened"]}
+    timeline = timeline_of({"visit_id": "v"}, {"event": "app_opened", "visit_id": "v"}, sessions=rules)
+
+    assert session_places(timeline) == [1, 1]
+
+
+def test_an_event_cannot_both_open_and_only_extend():
+    with pytest.raises(ValueError, match="sessions lists page_ping as extending"):
+        Journey(sessions={"opening": ["page_ping"]})
+
+
+def test_sessions_by_marks_of_nothing_are_nothing():
+    nothing = pl.LazyFrame(schema={"unit": pl.String, "occurred_at": TIME, "event": pl.String})
+
+    assert sessions_by_marks(nothing, by="unit", opening=["start"]).collect().schema["session_number"] == pl.UInt32
 
 
 # ---------------------------------------------------------------- where a session ends
