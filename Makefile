@@ -10,7 +10,7 @@ AXE := .browser/node_modules/axe-core/axe.min.js
 export DAGSTER_HOME := $(CURDIR)
 
 .PHONY: demo test test-heavy test-laws test-faults test-browser test-cases test-statistics ui lint types docs
-.PHONY: bench bench-ingest bench-identity bench-increment clean
+.PHONY: bench bench-large bench-night bench-funnel bench-sessions bench-components bench-ingest bench-identity bench-increment clean
 
 demo: $(VENV)/.ready
 	@$(BIN)/journeys demo --events $(EVENTS)
@@ -61,8 +61,18 @@ types: $(VENV)/.ready
 docs: $(VENV)/.ready
 	@$(BIN)/python -m pipelines.dictionary docs
 
-bench: $(VENV)/.ready
+# Everything side by side with its peers; writes benchmarks/results.md. bench-large takes the sizes that need an hour.
+bench: $(VENV)/.ready-bench
+	@$(BIN)/python -m benchmarks.everything
+
+bench-large: $(VENV)/.ready-bench
+	@$(BIN)/python -m benchmarks.everything --large
+
+bench-night: $(VENV)/.ready
 	@$(BIN)/python benchmarks/night.py
+
+bench-funnel bench-sessions bench-components: bench-%: $(VENV)/.ready-bench
+	@$(BIN)/python -m benchmarks.$*
 
 bench-increment: $(VENV)/.ready
 	@$(BIN)/python benchmarks/increment.py

@@ -166,7 +166,10 @@ def read_configuration(path: Path) -> Configuration:
     said = {key: value for key, value in document.mapping().items() if value is not None}
     base: dict[str, Any] = {}
     if "preset" in said:
-        base = Document.read(preset_file(str(said["preset"]))).mapping()
+        try:
+            base = Document.read(preset_file(str(said["preset"]))).mapping()
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path}, line {document.lines.get(('preset',), 1)}: {error}") from None
     refuse_unknown_keys(document)
     outer = {key: said[key] for key in OUTER if key in said}
     inner = {key: value for key, value in said.items() if key not in outer}

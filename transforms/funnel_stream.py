@@ -7,6 +7,7 @@ import polars as pl
 
 from transforms.contracts import CORE_EVENTS, TIME
 from transforms.journey import AsOfStep, Breakdown, Funnel, Step
+from transforms.kernels import number_of_each, places_by
 from transforms.predicates import PropertyOf, json_property, where_expr
 
 NOT_KNOWN = "(not known)"
@@ -246,8 +247,9 @@ def in_search_order(stream: pl.DataFrame) -> pl.DataFrame:
     """Sort by unit, instant and event key, number the units, and note each event's place in the total order."""
     numbered = stream.with_columns(unit=pl.col("unit_text").rle_id())
     if not is_by_unit_and_time(numbered):
-        codes = stream.with_columns(unit=pl.col("unit_text").cast(pl.Categorical).to_physical())
-        numbered = codes.sort("unit", "at").with_columns(unit=pl.col("unit").rle_id())
+        codes = number_of_each(stream.select("unit_text"))
+        order = places_by(codes, stream["at"])
+        numbered = stream.with_columns(unit=codes)[order].with_columns(unit=pl.col("unit").rle_id())
     stream = order_ties(numbered.drop("unit_text"), ["unit", "at", "source", "event_id"])
     stream = stream.with_columns(order=pl.int_range(pl.len(), dtype=ROW))
     if stream["seq"].null_count() < stream.height:

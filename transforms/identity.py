@@ -482,10 +482,7 @@ def _people(links: pl.DataFrame, nodes: pl.DataFrame) -> tuple[pl.Series, pl.Ser
     Components of all edges at once; the ordered pass runs only inside those that hold two values of a strong namespace.
     """
     count = nodes.height
-    ends = (links["left"].to_numpy(), links["right"].to_numpy())
-    graph = coo_array((np.ones(links.height, dtype=np.bool_), ends), shape=(count, count))
-    person = pl.Series("person", connected_components(graph, directed=False)[1], pl.UInt32)
-
+    person = components(links["left"], links["right"], count=count)
     strong = nodes.select("namespace", "is_strong", person=person).filter("is_strong")
     held = strong.group_by("person", "namespace").len().filter(pl.col("len") > 1)["person"].unique()
     in_question = person.is_in(held.implode())
@@ -494,6 +491,12 @@ def _people(links: pl.DataFrame, nodes: pl.DataFrame) -> tuple[pl.Series, pl.Ser
     roots, refused = _join_in_order(members, disputed)
     parted = person.scatter(members["node"], pl.Series(roots, dtype=pl.UInt32) + count)
     return parted, disputed.filter(pl.Series(refused, dtype=pl.Boolean))["edge_id"]
+
+
+def components(left: pl.Series, right: pl.Series, *, count: int) -> pl.Series:
+    """A number per node, equal for the nodes of one component, of edges between nodes 0 to `count` - 1."""
+    graph = coo_array((np.ones(len(left), dtype=np.bool_), (left.to_numpy(), right.to_numpy())), shape=(count, count))
+    return pl.Series("person", connected_components(graph, directed=False)[1], pl.UInt32)
 
 
 def _join_in_order(members: pl.DataFrame, disputed: pl.DataFrame) -> tuple[list[int], list[bool]]:

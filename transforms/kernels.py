@@ -31,6 +31,30 @@ def place_within(column: str) -> pl.Expr:
     return place - pl.when(changed([column])).then(place).forward_fill() + 1
 
 
+def number_of_each(rows: pl.DataFrame) -> pl.Series:
+    """A whole number from 0 for each row, equal for equal rows and for no others, in no particular order (UInt64)."""
+    column = rows.to_series()
+    if rows.width > 1 or column.null_count():
+        return distinct_rows(rows)[1].cast(pl.UInt64)
+    if column.dtype.is_integer():
+        return rows.select((pl.all() - pl.all().min()).cast(pl.UInt64)).to_series()
+    return column.cast(pl.Categorical(pl.Categories.random())).to_physical().cast(pl.UInt64)
+
+
+def places_by(unit: pl.Series, moment: pl.Series) -> pl.Series:
+    """The places of rows in order of a number from 0 (UInt64), then of a moment (Int64).
+
+    Where both fit into 64 bits they are sorted as one number, which takes a fraction of the time of two columns.
+    """
+    both = pl.DataFrame({"unit": unit, "moment": moment})
+    units, first, last = both.select(pl.col("unit").max(), pl.col("moment").min(), last=pl.col("moment").max()).row(0)
+    bits = (last - first).bit_length()
+    if (units + 1) << bits < 1 << 64:
+        key = pl.col("unit") * (1 << bits) + (pl.col("moment") - first).cast(pl.UInt64)
+        return both.select(key.arg_sort()).to_series()
+    return both.select(pl.arg_sort_by("unit", "moment")).to_series()
+
+
 def distinct_rows(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     """The distinct rows of a frame, in order of first appearance, and for each row the place of its like among them.
 

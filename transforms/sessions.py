@@ -10,7 +10,7 @@ from transforms.channels import DIRECT
 from transforms.contracts import CORE_SESSION_SUPERSEDED, CORE_SESSIONS
 from transforms.hashing import digest_id
 from transforms.journey import Journey, Sessions
-from transforms.kernels import changed, place_within, run_whole
+from transforms.kernels import changed, number_of_each, place_within, places_by, run_whole
 from transforms.stages import stage_number
 
 WEB_EVIDENCE = ("hostname", "path", "referrer", "utm_source", "utm_medium", "utm_campaign", "click_id")
@@ -69,12 +69,18 @@ def sessions_by_marks(
 def _number(
     events: pl.DataFrame, *, units: list[str], timeout: timedelta, max_length: timedelta | None
 ) -> pl.DataFrame:
-    place = pl.int_range(pl.len(), dtype=pl.UInt32)
-    timed = events.select(*units, "occurred_at", place=place).drop_nulls("occurred_at").sort(*units, "occurred_at")
-    opens = _opens(timed.with_columns(begins=changed(units)), timeout=timeout, max_length=max_length)
+    none = pl.repeat(None, events.height, dtype=pl.UInt32, eager=True).alias("session_number")
+    dated = events["occurred_at"].is_not_null().arg_true()
+    if dated.is_empty():
+        return events.with_columns(none)
+    unit, moment = number_of_each(events.select(units)).gather(dated), events["occurred_at"].gather(dated)
+    order = places_by(unit, moment.to_physical())
+    timed = pl.DataFrame({"unit": unit.gather(order), "occurred_at": moment.gather(order)})
+    timed = timed.with_columns(begins=changed(["unit"]))
+    opens = _opens(timed, timeout=timeout, max_length=max_length)
     number = opens.cast(pl.UInt32).cum_sum()
-    numbers = timed.select("place", session_number=number - pl.when(changed(units)).then(number - 1).forward_fill())
-    return events.with_columns(place=place).join(numbers, on="place", how="left", maintain_order="left").drop("place")
+    of_unit = timed.select(number - pl.when("begins").then(number - 1).forward_fill()).to_series()
+    return events.with_columns(none.scatter(dated.gather(order), of_unit))
 
 
 def _opens(events: pl.DataFrame, *, timeout: timedelta | None, max_length: timedelta | None) -> pl.Series:
