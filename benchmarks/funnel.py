@@ -22,7 +22,7 @@ from transforms.journey import Funnel
 
 WEEK_US = 7 * 86_400 * 10**6
 FUNNEL = {"name": "checkout", "steps": [{"event": step} for step in STEPS], "window": "7d"}
-BREAKDOWNS = ["event", "source", "event_id", "seq", "stage"]
+BREAKDOWNS = ["event", "source", "stage", "device", "country"]
 CONDITIONS = ", ".join(f"event = '{step}'" for step in STEPS)
 LEVELS = (
     f"SELECT windowFunnel({WEEK_US})(toUInt64(toUnixTimestamp64Micro(occurred_at)), {CONDITIONS}) AS level FROM {{table}} "
@@ -68,7 +68,11 @@ def entrants(path: Path, funnel: Funnel) -> pl.DataFrame:
 def scanned(path: Path) -> pl.LazyFrame:
     """The events as columns of core.events."""
     return pl.scan_parquet(path).with_columns(
-        source=pl.lit("web"), seq=pl.lit(0, dtype=pl.Int64), stage=pl.lit("consideration")
+        source=pl.lit("web"),
+        seq=pl.lit(0, dtype=pl.Int64),
+        stage=pl.lit("consideration"),
+        device=pl.col("event_id").str.slice(9),
+        country=pl.col("event_id").str.slice(8),
     )
 
 

@@ -1,5 +1,6 @@
 """Answers: what the commands say, read from the published warehouse or the configuration."""
 
+import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from math import isfinite
@@ -9,13 +10,17 @@ import polars as pl
 from rich.console import Console
 
 from pipelines.errors import ConfigurationError
+from pipelines.notices import late_sources
 from pipelines.settings import Workspace
+from pipelines.tombstones import unfinished
 from pipelines.warehouse import open_published, query_rows, sql_text
 from transforms.contracts import VISITOR_NAMESPACES
 from transforms.events import build_timeline
 from transforms.journey import Journey
 
 UNMAPPED_SHOWN = 5
+CRON, CRON_ZONE = "JOURNEYS_SCHEDULE", "JOURNEYS_SCHEDULE_TIME_ZONE"
+EVERY_NIGHT = "0 2 * * *"
 
 
 def sql(place: Workspace, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -35,17 +40,41 @@ def ask(place: Workspace, file: str) -> list[dict[str, Any]]:
 # ---------------------------------------------------------------- status
 
 
+def last_run(place: Workspace) -> dict[str, Any] | None:
+    """What the last run that was published says of itself; None when none is recorded."""
+    return next(iter(ask(place, "ops/status_run.sql")), None)
+
+
 def status(place: Workspace) -> dict[str, Any]:
-    """The last run; the books of each source, day and file; quarantine by reason, columns that drift, files not read."""
+    """The last run; what is late, unfinished and next, and the room on disk; the books of each source, day and file;
+    quarantine by reason, columns that drift, files not read.
+    """
+    sources = ask(place, "ops/status_sources.sql")
+    newest = {source["source"]: source["newest_event_at"] for source in sources}
+    late = late_sources(newest, at=datetime.now(UTC), after=place.configuration.notices.late_after)
     return {
-        "run": next(iter(ask(place, "ops/status_run.sql")), None),
-        "sources": ask(place, "ops/status_sources.sql"),
+        "run": last_run(place),
+        "late": [notice.line for notice in late],
+        "unfinished_erasures": len({step.erasure_id for step in unfinished(place.landing)}),
+        "schedule": {"cron": os.environ.get(CRON, EVERY_NIGHT), "time_zone": os.environ.get(CRON_ZONE, "UTC")},
+        "disk_bytes": disk_used(place),
+        "sources": sources,
         "days": ask(place, "ops/status_days.sql"),
         "files": ask(place, "ops/status_files.sql"),
         "drift": ask(place, "ops/status_drift.sql"),
         "quarantine": ask(place, "ops/status_quarantine.sql"),
         "failed_files": ask(place, "ops/status_failed_files.sql"),
     }
+
+
+def disk_used(place: Workspace) -> dict[str, int]:
+    """Bytes of what landed, of the private and the published warehouse, and of the reports."""
+    folders = {"landing": place.landing, "build": place.build_file.parent, "reports": place.reports}
+    sizes = {
+        name: sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        for name, folder in folders.items()
+    }
+    return {**sizes, "published": place.published.stat().st_size}
 
 
 def print_status(state: dict[str, Any], out: Console, *, by: str = "source") -> None:
@@ -60,6 +89,13 @@ def print_status(state: dict[str, Any], out: Console, *, by: str = "source") -> 
               f"product {run['product_version']}", markup=False)  # fmt: skip
     if run["message"]:
         out.print(f"Note       {run['message']}", markup=False)
+    for line in state["late"]:
+        out.print(f"Late       {line}", markup=False)
+    if state["unfinished_erasures"]:
+        out.print("Unfinished an erasure was begun and has not ended; go on with: journeys run", markup=False)
+    schedule, disk = state["schedule"], state["disk_bytes"]
+    out.print(f"Schedule   {schedule['cron']} ({schedule['time_zone']}), where Dagster's daemon runs it", markup=False)
+    out.print("Disk       " + ", ".join(f"{name} {size / 2**20:,.0f} MB" for name, size in disk.items()), markup=False)
     for row in state[BOOKS[by]]:
         out.print(_books_line(row, by), markup=False)
     for row in state["quarantine"]:

@@ -42,13 +42,13 @@ def table_asset(
             context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]
         ) -> Iterator[dg.MaterializeResult[None]]:
             with night.timed(", ".join(names)) as step:
-                is_kept = not every_night and night.is_unchanged
-                counts = night.row_counts(names) if is_kept else function(night)
+                step.is_kept = not every_night and night.is_unchanged
+                counts = night.row_counts(names) if step.is_kept else function(night)
                 step.rows = sum(counts.values())
             for name in names:
-                took = "  unchanged" if is_kept else f"{step.seconds:>7.1f} s"
+                took = "  unchanged" if step.is_kept else f"{step.seconds:>7.1f} s"
                 night.say(f"{name:<28} {counts[name]:>12,} rows {took}")
-                context.log.info("%s: %d rows in %.1f s", name, counts[name], step.seconds)
+                context.log.info("%s: %d rows in %.1f s, peak %d MB", name, counts[name], step.seconds, step.peak_mb)
                 yield dg.MaterializeResult(asset_key=asset_key(name), metadata={"dagster/row_count": counts[name]})
 
         return run

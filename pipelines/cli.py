@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
@@ -31,6 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+LOGS = ("text", "json")
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -165,9 +167,17 @@ def sample(
 @reported
 def run(
     profile: Annotated[bool, typer.Option("--profile", help="Say at the end what each step took.")] = False,
+    log: Annotated[
+        str, typer.Option(help="text, or json: an object a line for each step and problem.", envvar="JOURNEYS_LOG")
+    ] = "text",
     workspace: WorkspaceOption = None,
 ) -> None:
     """Run the night: read what landed, rebuild, check, publish the warehouse and the report site."""
+    if log not in LOGS:
+        raise ConfigurationError(f"--log takes {' or '.join(LOGS)}; found '{log}'")
+    if log == "json":
+        run_logged(workspace_at(workspace))
+        return
     steps: list[Any] = []
     try:
         run_night(workspace_at(workspace), steps)
@@ -547,6 +557,37 @@ def run_night(place: Workspace, steps: list[Any] | None = None) -> None:
         out.print(line, markup=False)
     print_where(place)
     end_with(problems)
+
+
+def run_logged(place: Workspace) -> None:
+    """Run the night in process, a JSON object a line: each step with its rows, seconds and memory, and what went wrong."""
+    from pipelines.run import run_in_process
+
+    def tell(level: str, **said: Any) -> None:
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        sys.stdout.write(json.dumps({"at": at, "level": level, **said}, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+    def done(step: Any) -> None:
+        tell(
+            "info",
+            step=step.name,
+            rows=step.rows,
+            seconds=round(step.seconds, 3),
+            peak_mb=step.peak_mb,
+            unchanged=step.is_kept,
+        )
+
+    try:
+        problems = run_in_process(place, say=lambda _line: None, done=done)
+    except (ConfigurationError, DataError) as error:
+        tell("error", message=str(error))
+        raise typer.Exit(2 if isinstance(error, ConfigurationError) else 1) from error
+    for problem in problems:
+        tell("error", message=problem)
+    tell("info", message="published", run=answers.json_ready(answers.last_run(place)))
+    if problems:
+        raise typer.Exit(1)
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -36,12 +36,13 @@ class Vanished:
 
 @dataclass
 class Step:
-    """A step of a run: what it took, and how many rows its tables hold afterwards."""
+    """A step of a run: what it took, how many rows its tables hold afterwards, and whether they were left as they were."""
 
     name: str
     rows: int | None = None
     seconds: float = 0.0
     peak_mb: int = 0
+    is_kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Night:
     waiting: list[str] = field(default_factory=list)
     unsent: list[str] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    done: Callable[[Step], None] = field(default=lambda _step: None)
     until: datetime | None = None
 
     @property
@@ -131,6 +133,7 @@ class Night:
         step.seconds = perf_counter() - begun
         step.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         self.steps.append(step)
+        self.done(step)
 
     def store(self, name: str, frame: pl.DataFrame | pl.LazyFrame) -> dict[str, int]:
         """Put these rows in place of a table's; returns the table's row count by its name."""

@@ -19,13 +19,21 @@ from pipelines.settings import Workspace
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def run_in_process(place: Workspace, *, say: Callable[[str], None], steps: list[Step] | None = None) -> list[str]:
-    """Run the night, say each table as it is written, and finish erasures that have begun. What each step took is added to `steps`.
+def run_in_process(
+    place: Workspace,
+    *,
+    say: Callable[[str], None],
+    steps: list[Step] | None = None,
+    done: Callable[[Step], None] = lambda _step: None,
+) -> list[str]:
+    """Run the night, say each table as it is written, and finish erasures that have begun.
+
+    What each step took is added to `steps`, and told to `done` when it has ended.
 
     Returns what went wrong without stopping the run (files that could not be read).
     Raises ConfigurationError and DataError as they come, and DataError when a check fails.
     """
-    night = Night(place, say=say, steps=[] if steps is None else steps)
+    night = Night(place, say=say, steps=[] if steps is None else steps, done=done)
     night.configuration  # noqa: B018  (a wrong configuration is told before anything runs)
     with instance() as home, night.warehouse.opened():
         definitions = dg.Definitions(assets=assets, asset_checks=checks, jobs=[nightly], resources={"night": night})

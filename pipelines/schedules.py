@@ -4,6 +4,8 @@ import os
 
 import dagster as dg
 
+from pipelines.answers import CRON, CRON_ZONE, EVERY_NIGHT
+
 nightly = dg.define_asset_job(
     "nightly",
     selection=dg.AssetSelection.all(),
@@ -14,7 +16,7 @@ nightly = dg.define_asset_job(
 nightly_schedule = dg.ScheduleDefinition(
     name="every_night",
     job=nightly,
-    cron_schedule=os.environ.get("JOURNEYS_SCHEDULE", "0 2 * * *"),
-    execution_timezone=os.environ.get("JOURNEYS_SCHEDULE_TIME_ZONE", "UTC"),
+    cron_schedule=os.environ.get(CRON, EVERY_NIGHT),
+    execution_timezone=os.environ.get(CRON_ZONE, "UTC"),
     description="At two in the morning, unless JOURNEYS_SCHEDULE (cron) and JOURNEYS_SCHEDULE_TIME_ZONE say otherwise.",
 )

@@ -19,6 +19,7 @@ from pipelines import answers
 from pipelines.cli import app
 from pipelines.funnel_answers import told_drop_offs
 from pipelines.settings import Workspace, workspace_at
+from pipelines.tombstones import Step, note
 
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 1, 5, 9)
@@ -353,6 +354,48 @@ def test_running_twice_changes_nothing_and_says_what_each_step_took(own_shop: Wo
     ]
     assert contents(own_shop) == tables
     assert bytes_below(own_shop.reports) == pages
+
+
+def test_a_run_can_log_json_a_line_for_each_step_and_one_at_the_end(own_shop: Workspace) -> None:
+    told = journeys("run", "--log", "json", "-w", own_shop.root)
+
+    lines = [json.loads(line) for line in told.out.splitlines()]
+    steps = {line["step"]: line for line in lines if "step" in line}
+    assert told.status == 0, told.err
+    assert {"core.events", "publish"} <= steps.keys()
+    assert steps["core.events"].keys() == {"at", "level", "step", "rows", "seconds", "peak_mb", "unchanged"}
+    assert (steps["core.events"]["unchanged"], lines[-1]["run"]["status"]) == (True, "ok")
+
+
+def test_a_logged_run_that_fails_says_so_in_json_and_by_its_status(own_shop: Workspace) -> None:
+    land(own_shop, "web/noise.ndjson.gz", ["x"])
+    (own_shop.landing / "web" / "noise.ndjson.gz").write_bytes(b"noise")
+    partial = journeys("run", "--log", "json", "-w", own_shop.root)
+    own_shop.journey_file.write_text("preset: none\n")
+    wrong = journeys("run", "--log", "json", "-w", own_shop.root)
+
+    errors = [json.loads(line) for line in (partial.out + wrong.out).splitlines() if '"error"' in line]
+    assert (partial.status, wrong.status, journeys("run", "--log", "xml", "-w", own_shop.root).status) == (1, 2, 2)
+    assert "noise.ndjson.gz" in errors[0]["message"]
+    assert "unknown preset 'none'" in errors[1]["message"]
+
+
+def test_status_tells_what_is_late_unfinished_planned_and_how_much_room_is_used(own_shop: Workspace) -> None:
+    with own_shop.journey_file.open("a") as file:
+        file.write("notices: {late_after: 1d}\n")
+    note(own_shop.landing, [Step("e1", "begun", "2026-01-01T00:00:00+00:00")])
+
+    state, told = journeys("status", "-w", own_shop.root, "--json").answer, journeys("status", "-w", own_shop.root).out
+
+    assert [line.split("'")[1] for line in state["late"]] == ["orders", "web"]
+    assert state["unfinished_erasures"] == 1
+    assert (
+        state["disk_bytes"].keys() == {"landing", "build", "reports", "published"}
+        and min(state["disk_bytes"].values()) > 0
+    )
+    assert all(
+        line in told for line in ("Late       ", "Unfinished ", "Schedule   0 2 * * * (UTC)", "Disk       landing ")
+    )
 
 
 def test_retention_of_a_file_counts_who_came_back(tmp_path: Path) -> None:

@@ -95,7 +95,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, str]:
     (folder / "landing" / "web" / "x'; DROP TABLE core.events; --.ndjson").write_text(
         lines + f"{{broken {MAIL} {TOKEN}\n"
     )
-    (folder / "landing" / "web" / "<img src=x onerror=alert(1)>.ndjson").write_text(lines.replace('"messageId": "', '"messageId": "n'))
+    (folder / "landing" / "web" / "<img src=x onerror=alert(1)>.ndjson").write_text(
+        lines.replace('"messageId": "', '"messageId": "n')
+    )
     rows = "".join(f'o{number},2026-01-06T10:00:00Z,u{number},{MAIL},10.00,"{text.replace(chr(34), chr(34) * 2)}"\n'
                    for number, text in enumerate(INJECTIONS[:6]))  # fmt: skip
     (folder / "landing" / "orders.csv").write_text("order_no,at,who,mail,total,note\n" + rows)
