@@ -43,9 +43,11 @@ test-browser: $(VENV)/.ready-browser $(AXE)
 test-laws: $(VENV)/.ready
 	@JOURNEYS_LAW_SEEDS=$${JOURNEYS_LAW_SEEDS:-500} $(BIN)/python -m pytest -n 2 --dist worksteal tests/pipelines/test_increments.py
 
-# Runs that are killed at random instants; JOURNEYS_KILLS says how many.
+# Kills, full disks, damage and a soak; JOURNEYS_KILLS says how many kills, JOURNEYS_SOAK_NIGHTS and _EVENTS how long the soak.
 test-faults: $(VENV)/.ready
-	@JOURNEYS_KILLS=$${JOURNEYS_KILLS:-200} $(BIN)/python -m pytest -s -m faults tests/faults
+	@JOURNEYS_KILLS=$${JOURNEYS_KILLS:-200} JOURNEYS_SOAK_NIGHTS=$${JOURNEYS_SOAK_NIGHTS:-100} \
+		JOURNEYS_SOAK_EVENTS=$${JOURNEYS_SOAK_EVENTS:-50000} JOURNEYS_SOAK_PAUSE=$${JOURNEYS_SOAK_PAUSE:-60} \
+		$(BIN)/python -m pytest -s -m faults tests/faults
 
 ui: $(VENV)/.ready
 	@JOURNEYS_WORKSPACE=$${JOURNEYS_WORKSPACE:-$(CURDIR)/data/demo} $(BIN)/dagster dev

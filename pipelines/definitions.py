@@ -4,6 +4,7 @@ import dagster as dg
 
 from pipelines.assets import core, mart, raw, reports
 from pipelines.checks import checks
+from pipelines.errors import DamagedWarehouse
 from pipelines.night import Night
 from pipelines.schedules import nightly, nightly_schedule
 from pipelines.sensors import bucket_sensor, failure_sensor, landing_sensor
@@ -49,8 +50,14 @@ assets = [
 
 @dg.resource(description="The workspace that JOURNEYS_WORKSPACE names, else data/ of the checkout.")
 def night_of_the_workspace(_context: dg.InitResourceContext) -> Night:
-    """A fresh night for each run."""
-    return Night(workspace_at(None))
+    """A fresh night for each run; a build file that cannot be opened for damage is built again from what landed."""
+    night = Night(workspace_at(None))
+    try:
+        with night.warehouse.opened():
+            return night
+    except DamagedWarehouse:
+        night.warehouse.remove()
+        return night
 
 
 defs = dg.Definitions(

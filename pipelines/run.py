@@ -1,6 +1,7 @@
 """Run: the nightly job in this process, for the command line, the demo and the tests."""
 
 import os
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -10,11 +11,12 @@ from pipelines.catalog import WRITERS
 from pipelines.checks import checks
 from pipelines.definitions import assets
 from pipelines.erasure import finish
-from pipelines.errors import ConfigurationError, DataError
+from pipelines.errors import ConfigurationError, DamagedWarehouse, DataError
 from pipelines.night import Night, Step
 from pipelines.notices import Notice, send
-from pipelines.schedules import nightly
+from pipelines.schedules import TOLD, nightly
 from pipelines.settings import Workspace
+from pipelines.warehouse import is_damage
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -30,24 +32,50 @@ def run_in_process(
 
     What each step took is added to `steps`, and told to `done` when it has ended.
 
-    Returns what went wrong without stopping the run (files that could not be read).
+    Returns what went wrong without stopping the run (files that could not be read). A build file that is damaged is built
+    again from what landed.
     Raises ConfigurationError and DataError as they come, and DataError when a check fails.
     """
     night = Night(place, say=say, steps=[] if steps is None else steps, done=done)
     night.configuration  # noqa: B018  (a wrong configuration is told before anything runs)
-    with instance() as home, night.warehouse.opened():
-        definitions = dg.Definitions(assets=assets, asset_checks=checks, jobs=[nightly], resources={"night": night})
-        result = definitions.resolve_job_def("nightly").execute_in_process(
-            instance=home, run_config=QUIET, raise_on_error=False
-        )
-    if not result.success:
-        error = failure_of(result)
+    try:
+        try:
+            execute(night)
+        except DamagedWarehouse as damage:
+            say(str(damage).replace("the next run builds it again", "it is built again"))
+            night.warehouse.remove()
+            night = Night(place, say=say, steps=night.steps, done=done)
+            execute(night)
+    except (ConfigurationError, DataError) as error:
         for problem in tell_failure(place, str(error)):
             say(problem)
-        raise error
+        raise
     finish(place)
     failed = night.warehouse.read("ops.failed_files").rows(named=True)
     return [*(f"{row['path']}: {row['problem']}" for row in failed), *night.unsent]
+
+
+def execute(night: Night) -> None:
+    """Run the nightly job on a night; raises ConfigurationError, DamagedWarehouse and DataError for what went wrong in it."""
+    definitions = dg.Definitions(assets=assets, asset_checks=checks, jobs=[nightly], resources={"night": night})
+    job = definitions.resolve_job_def("nightly")
+    try:
+        with instance() as home, night.warehouse.opened():
+            result = job.execute_in_process(instance=home, run_config=QUIET, raise_on_error=False, tags=TOLD)
+    except Exception as error:
+        if isinstance(error.__cause__, sqlite3.Error):
+            raise DataError(
+                f"Dagster's own storage in {os.environ.get('DAGSTER_HOME')} cannot be used ({error.__cause__}); move its data away "
+                "(it holds the history of runs, and nothing of the warehouse), or run without DAGSTER_HOME"
+            ) from error
+        raise
+    if not result.success:
+        why = failure_of(result)
+        if is_damage(str(why)):
+            raise DamagedWarehouse(
+                f"{night.workspace.build_file} is damaged ({why}); the next run builds it again from what landed"
+            )
+        raise why
 
 
 def tell_failure(place: Workspace, why: str) -> list[str]:

@@ -6,6 +6,9 @@ import dagster as dg
 
 from pipelines.answers import CRON, CRON_ZONE, EVERY_NIGHT
 
+TOLD = {"journeys/failure_told_by": "command line"}
+"""The tag of a run that tells people of its failure itself."""
+
 nightly = dg.define_asset_job(
     "nightly",
     selection=dg.AssetSelection.all(),

@@ -11,7 +11,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.landing import settled_files
 from pipelines.notices import Notice, send
 from pipelines.remote import waiting
-from pipelines.schedules import nightly
+from pipelines.schedules import TOLD, nightly
 from pipelines.settings import Workspace, workspace_at
 from pipelines.settling import Settling
 
@@ -55,7 +55,9 @@ def bucket_sensor(_context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.Sk
 
 @dg.run_failure_sensor(name="run_failed", monitored_jobs=[nightly], minimum_interval_seconds=60)
 def failure_sensor(context: dg.RunFailureSensorContext) -> None:
-    """Tell people of a run that failed."""
+    """Tell people of a run that failed, unless it has told them itself."""
+    if TOLD.items() <= context.dagster_run.tags.items():
+        return
     place = workspace_at(None)
     error = context.failure_event.event_specific_data
     cause = str(getattr(getattr(error, "error", None), "message", None) or context.failure_event.message)

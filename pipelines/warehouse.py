@@ -15,13 +15,14 @@ import pyarrow as pa
 from polars._typing import PolarsDataType
 from polars.io.plugins import register_io_source
 
-from pipelines.errors import ConfigurationError, DataError
+from pipelines.errors import ConfigurationError, DamagedWarehouse, DataError
 from transforms.contracts import STATE, TABLES, Table
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
 SCHEMAS = ("raw", "core", "mart", "ops")
 BUILT = TABLES | STATE
 VARIED = frozenset({"event_id", "anonymous_id", "properties"})
+DAMAGE = ("not a valid DuckDB database file", "Could not read enough bytes", "Corrupt database file")
 DUCKDB_TYPES = {
     pl.String: "VARCHAR",
     pl.Boolean: "BOOLEAN",
@@ -129,6 +130,11 @@ class Warehouse:
                 connection.execute(f"DETACH {name}")
         os.replace(draft, self.path)
 
+    def remove(self) -> None:
+        """Delete the file, and what DuckDB keeps beside it."""
+        for path in (self.path, self.path.with_name(f"{self.path.name}.wal")):
+            path.unlink(missing_ok=True)
+
     def _open(self) -> Connection:
         try:
             connection = duckdb.connect(str(self.path))
@@ -137,8 +143,12 @@ class Warehouse:
                 raise DataError(
                     f"{self.path} is being written by another run; wait for it to end, or stop it"
                 ) from error
+            if is_damage(str(error)):
+                raise DamagedWarehouse(
+                    f"{self.path} is damaged ({error}); the next run builds it again from what landed"
+                ) from error
             raise DataError(
-                f"{self.path} cannot be opened ({error}); delete it: the next run builds it again from what landed"
+                f"{self.path} cannot be opened ({error}); see that this user may read and write it"
             ) from error
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET autoinstall_known_extensions = false")
@@ -159,6 +169,11 @@ class Warehouse:
                 create(connection, table)
         connection.execute("COMMIT")
         return connection
+
+
+def is_damage(text: str) -> bool:
+    """True when DuckDB says that a file is not as it wrote it."""
+    return any(sign in text for sign in DAMAGE)
 
 
 def outdated(held: Mapping[str, list[str]]) -> set[str]:
