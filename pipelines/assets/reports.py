@@ -1,5 +1,7 @@
 """Report assets: the site that product teams open, and the moment at which everything becomes public."""
 
+from datetime import timedelta
+
 import dagster as dg
 
 from pipelines.catalog import WRITER_POOL, asset_key
@@ -42,18 +44,24 @@ def site(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(metadata={"files": len(pages), "bytes": sum(map(len, pages.values()))})
 
 
+VERSIONS = ("data_version", "configuration_version", "product_version")
+LATE_AFTER = timedelta(hours=36)
+
+
 @dg.asset(
     key=dg.AssetKey(["reports", "published"]),
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=LATE_AFTER, warn_window=timedelta(hours=26)),
     group_name="reports",
     description="The warehouse and the report site as people see them: swapped in whole, by rename.",
     kinds={"duckdb"},
     deps=[site, asset_key("core.customer_segments"), asset_key("ops.alerts")],
     pool=WRITER_POOL,
 )
-def published(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
-    """Publish what this run made."""
+def published(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
+    """Publish what this run made, and note its versions on the run."""
+    record = run_record(night)
     with night.warehouse.writing() as connection:
-        insert(connection, OPS_RUNS, run_record(night))
+        insert(connection, OPS_RUNS, record)
     night.store("ops.steps", step_records(night))
     remember_rules(night.workspace.landing, night.configuration, night.started_at)
     with night.timed("publish"):
@@ -67,5 +75,7 @@ def published(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
             )
     note_published(night.warehouse, night.workspace, retracted=night.retracted)
     night.unsent.extend(send(night.configuration.notices, night.journey.name, notices_of(night)))
+    versions = {f"journeys/{name}": str(record[name][0]) for name in VERSIONS}
+    context.instance.add_run_tags(context.run.run_id, versions)
     where = {"overview": str(overview), "warehouse": str(night.workspace.published)}
     return dg.MaterializeResult(metadata={**where, "notices that could not be sent": len(night.unsent)})

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.errors import ConfigurationError, DataError
+from pipelines.errors import ConfigurationError, DamagedWarehouse, DataError
 from pipelines.publish import publish_site, publish_warehouse, stage_site
 from pipelines.warehouse import Warehouse, in_order_of_reading, insert, open_published, query_rows
 from transforms.contracts import CORE_CUSTOMER_SEGMENTS, RAW_QUARANTINE, TABLES, ContractError
@@ -127,11 +127,11 @@ def test_the_published_file_is_read_only(warehouse: Warehouse, tmp_path: Path) -
     assert stat.S_IMODE(os.stat(tmp_path / "live.duckdb").st_mode) == 0o444
 
 
-def test_a_build_file_that_is_no_database_says_that_it_can_be_deleted(tmp_path: Path) -> None:
+def test_a_build_file_that_is_no_database_is_damaged_and_says_what_becomes_of_it(tmp_path: Path) -> None:
     broken = tmp_path / "build.duckdb"
     broken.write_bytes(b"x" * 5000)
 
-    with pytest.raises(DataError, match="delete it"):
+    with pytest.raises(DamagedWarehouse, match="the next run builds it again from what landed"):
         Warehouse(broken).query("SELECT 1")
 
 
