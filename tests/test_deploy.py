@@ -79,9 +79,7 @@ def test_postgres_changes_dagsters_storage_and_nothing_else() -> None:
     assert postgres["storage"].keys() == {"postgres"}
 
 
-@pytest.mark.skipif(
-    shutil.which("docker-compose") is None and shutil.which("docker") is None, reason="docker is not here"
-)
+@pytest.mark.skipif(COMPOSE is None, reason="docker compose is not here")
 def test_compose_reads_its_file() -> None:
     environment = {**os.environ, "JOURNEYS_HMAC_KEY": "x"}
 

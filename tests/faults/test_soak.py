@@ -77,7 +77,7 @@ def night_of(place: Workspace) -> tuple[float, int]:
 
 
 def test_many_nights_keep_memory_flat_and_disk_in_proportion_while_analysts_ask(tmp_path: Path) -> None:
-    place, draw = workspace(tmp_path / "shop"), random.Random(3)
+    place, draw = workspace(tmp_path / "shop", engine={"bucket_rows": 2 * ROWS}), random.Random(3)
     landed = land(place, 0, draw)
     first, _ = night_of(place)
     analysts = [analyst(place, seed) for seed in range(ANALYSTS)]
