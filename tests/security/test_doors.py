@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -257,10 +256,3 @@ def test_every_test_that_the_threat_model_names_is_there() -> None:
 
     assert len(named) > 20
     assert named - there == set()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _clean() -> Iterator[None]:
-    yield
-    for name in ("doors_fuzz.csv", "doors_fuzz.db"):
-        shutil.rmtree(f"/tmp/{name}", ignore_errors=True)
