@@ -131,7 +131,7 @@ def rehearse(place: Workspace, asked: str, *, say: Say) -> Receipt:
         identifiers=_by_namespace(plan.identifiers),
         files={file.relative: len(rows) for file, rows in plan.files},
         places=plan.places,
-        reports=scrub(place.reports, _is_customer(held), is_rehearsal=True),
+        reports=_scrubbed(place, held, is_rehearsal=True),
         unread=plan.unread,
     )
 
@@ -501,6 +501,13 @@ def _replayed(replay: Replay, file_id: str) -> Replay:
 # ---------------------------------------------------------------- the end
 
 
+def _scrubbed(place: Workspace, held: Tombstones, *, is_rehearsal: bool) -> dict[str, str]:
+    """What kept reports, and lists that were handed over as files, lose; by path."""
+    lists = scrub(place.audiences, _is_customer(held), is_rehearsal=is_rehearsal)
+    lists = {f"{place.audiences.name}/{path}": said for path, said in lists.items()}
+    return scrub(place.reports, _is_customer(held), is_rehearsal=is_rehearsal) | lists
+
+
 def finish(place: Workspace) -> None:
     """After a night: see that nothing deleted stays behind in files, and note that the erasures that had begun are done."""
     told = unfinished(place.landing)
@@ -510,7 +517,7 @@ def finish(place: Workspace) -> None:
     Warehouse(place.build_file, memory=place.configuration.engine.memory).compact()
     for name in ("spill", "buckets"):
         shutil.rmtree(place.build_file.parent / name, ignore_errors=True)
-    reports = scrub(place.reports, _is_customer(held), is_rehearsal=False)
+    reports = _scrubbed(place, held, is_rehearsal=False)
     journal = clean_journal(place.landing, held)
     ids = sorted({step.erasure_id for step in told})
     note(

@@ -19,6 +19,7 @@ from pipelines.errors import ConfigurationError, DataError
 from pipelines.notices import Notices
 from pipelines.settling import Settling
 from transforms.alerts import Alert
+from transforms.audiences import Audience
 from transforms.channel_rules import RULES
 from transforms.journey import Entry, Funnel, Journey
 from transforms.mapping import Source
@@ -28,7 +29,7 @@ PRESETS = Path(__file__).resolve().parent / "presets"
 KEY_VARIABLE = "JOURNEYS_HMAC_KEY"
 WORKSPACE_VARIABLE = "JOURNEYS_WORKSPACE"
 
-OUTER = ("preset", "sources", "engine", "landing", "notices", "alerts")
+OUTER = ("preset", "sources", "engine", "landing", "notices", "alerts", "audiences")
 
 Place = tuple[str | int, ...]
 Model = TypeVar("Model")
@@ -50,6 +51,7 @@ class Configuration(Entry):
     landing: Settling = Settling()
     notices: Notices = Notices()
     alerts: tuple[Alert, ...] = ()
+    audiences: tuple[Audience, ...] = ()
     journey: Journey = Journey()
 
     @model_validator(mode="after")
@@ -69,11 +71,40 @@ class Configuration(Entry):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _audiences_are_of_what_exists(self) -> "Configuration":
+        steps = {funnel.name: [step.label for step in funnel.steps] for funnel in self.journey.funnels}
+        names = [audience.name for audience in self.audiences]
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"audiences: the name '{next(name for name in names if names.count(name) > 1)}' is given twice"
+            )
+        for audience in self.audiences:
+            asked = [
+                ("stage", audience.stage, self.journey.stage_names),
+                ("segment", audience.segment, [segment.name for segment in self.journey.segments]),
+                ("funnel", audience.funnel, list(steps)),
+                ("step", audience.stopped_at, steps.get(audience.funnel or "", [])),
+            ]
+            for what, name, known in asked:
+                if name is not None and name not in known:
+                    near = get_close_matches(name, known, 1)
+                    hint = f" (did you mean '{near[0]}'?)" if near else ""
+                    raise ValueError(
+                        f"audience '{audience.name}': no {what} '{name}'{hint}; there are: {', '.join(known) or 'none'}"
+                    )
+            if (
+                audience.funnel
+                and next(each for each in self.journey.funnels if each.name == audience.funnel).unit != "customer"
+            ):
+                raise ValueError(f"audience '{audience.name}': the funnel '{audience.funnel}' does not count customers")
+        return self
+
     @property
     def version(self) -> str:
         """Hash of everything that can change a number, the channel rules with it."""
         said = {
-            **self.model_dump(mode="json", exclude={"engine", "landing", "preset", "notices", "alerts"}),
+            **self.model_dump(mode="json", exclude={"engine", "landing", "preset", "notices", "alerts", "audiences"}),
             "channel_rules": RULES.version,
         }
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
@@ -109,6 +140,11 @@ class Workspace:
     def staged_site(self) -> Path:
         """The report site that a run has drawn and not yet published."""
         return self.root / "warehouse" / "build" / "site"
+
+    @property
+    def audiences(self) -> Path:
+        """The lists that are handed over as files, a folder for each audience."""
+        return self.root / "audiences"
 
     @property
     def reports(self) -> Path:

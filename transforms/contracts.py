@@ -1048,6 +1048,19 @@ OPS_STEPS = Table(
     ),
 )
 
+OPS_AUDIENCES = Table(
+    "ops.audiences",
+    "The audiences of journey.yaml, as of the last run.",
+    ("audience",),
+    (
+        _c("audience", pl.String, "Name of the audience."),
+        _c("handed_to", pl.String, "csv, parquet or webhook."),
+        _c("entries", pl.Int64, "Entries there are: into the stage, the segment, or the list of who stopped."),
+        _c("new_entries", pl.Int64, "Those that the run handed over, or planned to."),
+        _c("without_consent", pl.Int64, "Those held back, since consent is asked for and not given."),
+    ),
+)
+
 OPS_BALANCES = Table(
     "ops.balances",
     "The books of each file: rows in, and where each of them went.",

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from pipelines.audiences import hand_over, plan
 from pipelines.catalog import WRITER_POOL, asset_key
 from pipelines.night import Night
 from pipelines.notices import send
@@ -63,6 +64,7 @@ def published(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night])
     with night.warehouse.writing() as connection:
         insert(connection, OPS_RUNS, record)
     night.store("ops.steps", step_records(night))
+    night.store("ops.audiences", plan(night))
     remember_rules(night.workspace.landing, night.configuration, night.started_at)
     with night.timed("publish"):
         if night.is_unchanged:
@@ -74,6 +76,7 @@ def published(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night])
                 night.workspace.staged_site, night.workspace.reports, report_day(night), site_name=night.journey.name
             )
     note_published(night.warehouse, night.workspace, retracted=night.retracted)
+    night.unsent.extend(hand_over(night))
     night.unsent.extend(send(night.configuration.notices, night.journey.name, notices_of(night)))
     versions = {f"journeys/{name}": str(record[name][0]) for name in VERSIONS}
     context.instance.add_run_tags(context.run.run_id, versions)

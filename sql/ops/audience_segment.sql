@@ -1,0 +1,6 @@
+-- Who is in a segment.
+SELECT
+    customer_id,
+    NULL::TIMESTAMPTZ AS entered_at
+FROM core.customer_segments
+WHERE segment = $of
