@@ -1,7 +1,7 @@
 """The night: what one run works with, given to every asset as a resource."""
 
 import resource
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ from time import perf_counter
 import polars as pl
 
 from pipelines.engines.local import LocalEngine
+from pipelines.engines.spark import SparkEngine, Submit, submit_alone
 from pipelines.erasure import go_on
 from pipelines.journal import JOURNAL, SESSIONS, append, entries
 from pipelines.landing import Discovery, discover
@@ -61,6 +62,7 @@ class Night:
     steps: list[Step] = field(default_factory=list)
     done: Callable[[Step], None] = field(default=lambda _step: None)
     until: datetime | None = None
+    submitters: list[Submit] = field(default_factory=lambda: [submit_alone])
 
     @property
     def configuration(self) -> Configuration:
@@ -85,7 +87,13 @@ class Night:
     @cached_property
     def engine(self) -> LocalEngine:
         """Where transforms run."""
+        if self.configuration.engine.name == "spark":
+            return SparkEngine(self.warehouse, self.configuration, submit=self.submit)
         return LocalEngine(self.warehouse, self.configuration)
+
+    def submit(self, command: Sequence[str], env: Mapping[str, str]) -> int:
+        """Run a program of the step at hand to its end; its exit status."""
+        return self.submitters[-1](command, env)
 
     @property
     def funnels(self) -> list[Funnel]:
@@ -126,9 +134,10 @@ class Night:
         )
 
     @contextmanager
-    def timed(self, name: str) -> Iterator[Step]:
-        """Keep what a step takes, for as long as the block runs."""
+    def timed(self, name: str, submit: Submit = submit_alone) -> Iterator[Step]:
+        """Keep what a step takes, for as long as the block runs; `submit` runs the programs of the step."""
         step, begun = Step(name), perf_counter()
+        self.submitters[:] = [submit]
         yield step
         step.seconds = perf_counter() - begun
         step.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pipelines.engines.local import LocalEngine
 from pipelines.errors import DataError
 from pipelines.landing import Discovery, look
 from pipelines.night import Night
@@ -27,6 +28,11 @@ class Rebuild(Night):
     def warehouse(self) -> Warehouse:
         """The rebuilt file."""
         return Warehouse(self.folder / "rebuilt.duckdb", memory=self.configuration.engine.memory)
+
+    @cached_property
+    def engine(self) -> LocalEngine:
+        """This machine, whatever the workspace's own engine is: so a rebuild judges that one too."""
+        return LocalEngine(self.warehouse, self.configuration)
 
     def discover(self) -> Discovery:
         """What is to be loaded: the files asked for; nothing is written to the journal.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
 from dotenv import dotenv_values
@@ -35,11 +35,43 @@ Place = tuple[str | int, ...]
 Model = TypeVar("Model")
 
 
-class Engine(Entry):
-    """How much of the machine a run may use."""
+class Spark(Entry):
+    """The cluster on which transforms run when the engine is Spark."""
 
+    master: str = Field(
+        "local[*]",
+        pattern=r"^(local(\[(\*|\d+)\])?|spark://\S+|yarn|k8s://\S+)$",
+        description="Spark's master: `local[*]` for this machine, else its address.",
+    )
+    storage: str | None = Field(
+        None,
+        description="Folder, or `s3://`, `gs://`, `az://` prefix, that the master's workers reach under the same name; "
+        "without it a folder beside the build file.",
+    )
+    settings: dict[str, str] = Field(
+        default_factory=dict, description="Spark's own settings, such as `spark.executor.memory`."
+    )
+
+    @model_validator(mode="after")
+    def _settings_are_sparks(self) -> "Spark":
+        foreign = next((name for name in self.settings if not name.startswith("spark.")), None)
+        if foreign:
+            raise ValueError(f"settings: '{foreign}' is none of Spark's; their names begin with 'spark.'")
+        return self
+
+
+class Engine(Entry):
+    """Where transforms run, and how much of the machine a run may use; `engine: spark` is short for its name alone."""
+
+    name: Literal["local", "spark"] = Field("local", description="`local` on this machine, `spark` on a cluster.")
     memory: str = Field("4GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB)$", description="Memory budget of the database.")
     bucket_rows: int = Field(250_000, ge=1_000, description="Events of whole customers worked on at a time.")
+    spark: Spark = Spark()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
 
 
 class Configuration(Entry):

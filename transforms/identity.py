@@ -602,7 +602,7 @@ def assign_customers(
     In:  canonical events of whole visitors; CORE_IDENTITY_MAP; the other settings as in `assign_shared_visitors`.
     Out: the same rows and columns with customer_id and visitor_id; in no order.
     """
-    owners = _pointers(events, identity_map).select(
+    owners = pointers(events, identity_map).select(
         *IDENTIFIERS, customer_id=_pointed_customer(identity), is_shared=pl.col("visitor_status") == "shared"
     )
     given = events.join(owners, on=IDENTIFIERS, how="left", nulls_equal=True).cache()
@@ -612,8 +612,12 @@ def assign_customers(
     return pl.concat([owned, shared]).drop("is_shared")
 
 
-def _pointers(events: pl.LazyFrame, identity_map: pl.LazyFrame) -> pl.LazyFrame:
-    """Each combination of identifiers on an event, with the customer of each and the status of the visitor."""
+def pointers(events: pl.LazyFrame, identity_map: pl.LazyFrame) -> pl.LazyFrame:
+    """Where the identifiers on events point.
+
+    In:  canonical events; CORE_IDENTITY_MAP (namespace, value, customer_id, status).
+    Out: IDENTIFIERS, <namespace>_customer of each, visitor_status; one row per combination on an event, in no order.
+    """
     pointed = events.select(IDENTIFIERS).unique()
     for namespace, pointer in zip(IDENTIFIERS, POINTERS, strict=True):
         status = f"{namespace}_status"

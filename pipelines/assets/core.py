@@ -3,12 +3,8 @@
 from pipelines.catalog import Rows, table_asset
 from pipelines.night import Night
 from pipelines.warehouse import ask
-from transforms.customers import describe_customers
-from transforms.events import customer_activity, touches
 from transforms.funnels import funnel_definitions
-from transforms.segments import customer_segments
-from transforms.sessions import summarise_sessions, superseded_sessions
-from transforms.stages import matches, stage_entries
+from transforms.sessions import superseded_sessions
 
 
 @table_asset(
@@ -31,12 +27,7 @@ def events(night: Night) -> Rows:
 @table_asset("core.sessions", deps=["core.events"])
 def sessions(night: Night) -> Rows:
     """Summarise each session."""
-    return night.engine.per_customer(
-        summarise_sessions,
-        reads={"events": "core.events"},
-        writes="core.sessions",
-        settings={"journey": night.journey},
-    )
+    return night.engine.per_customer("core.sessions")
 
 
 @table_asset("core.session_superseded", deps=["core.events"])
@@ -51,52 +42,25 @@ def superseded(night: Night) -> Rows:
 @table_asset("core.touches", deps=["core.events", "core.sessions"])
 def session_touches(night: Night) -> Rows:
     """List the contacts that attribution may credit."""
-    return night.engine.per_customer(
-        touches,
-        reads={"events": "core.events", "sessions": "core.sessions"},
-        writes="core.touches",
-        settings={"journey": night.journey},
-    )
+    return night.engine.per_customer("core.touches")
 
 
 @table_asset("core.stage_entries", deps=["core.events"])
 def entries(night: Night) -> Rows:
     """List each customer's moves between stages."""
-    return night.engine.per_customer(
-        stage_entries,
-        reads={"events": "core.events"},
-        writes="core.stage_entries",
-        settings={"journey": night.journey},
-    )
+    return night.engine.per_customer("core.stage_entries")
 
 
 @table_asset("core.customers", deps=["core.events", "core.stage_entries", "core.identity_map", "core.customer_aliases"])
 def customers(night: Night) -> Rows:
     """Describe each customer."""
-    return night.engine.per_customer(
-        lambda identity_map, aliases, events, entries, journey: describe_customers(
-            identity_map, aliases, customer_activity(events, entries, journey=journey), identity=journey.identity
-        ),
-        reads={
-            "identity_map": "core.identity_map",
-            "aliases": "core.customer_aliases",
-            "events": "core.events",
-            "entries": "core.stage_entries",
-        },
-        writes="core.customers",
-        settings={"journey": night.journey},
-    )
+    return night.engine.per_customer("core.customers")
 
 
 @table_asset("core.customer_segments", deps=["core.customers", "core.events"])
 def segments(night: Night) -> Rows:
     """List who is in which segment."""
-    return night.engine.per_customer(
-        customer_segments,
-        reads={"customers": "core.customers", "events": "core.events"},
-        writes="core.customer_segments",
-        settings={"segments": night.journey.segments, "matches": matches},
-    )
+    return night.engine.per_customer("core.customer_segments")
 
 
 @table_asset("core.funnel_definitions", deps=["core.events"])

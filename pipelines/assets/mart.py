@@ -12,7 +12,7 @@ from pipelines.stitching import effect_of_stitching
 from pipelines.warehouse import Connection, ask, create_macros_and_views, lazily, sql_files, sql_text
 from transforms.adoption import adoption
 from transforms.alerts import judge_alerts
-from transforms.attribution import attribution, attribution_markov, journey_paths
+from transforms.attribution import attribution_markov, journey_paths
 from transforms.changes import ENTRANT_COLUMNS, GROUP_COLUMNS, funnel_change_groups, funnel_change_steps
 from transforms.contracts import MART_FUNNEL_DRIVERS
 from transforms.conversion import kpis, stage_conversion, stage_transitions, stage_velocity
@@ -105,12 +105,7 @@ def transitions(night: Night) -> Rows:
 @table_asset("mart.attribution", deps=["core.events", "core.touches"])
 def credit(night: Night) -> Rows:
     """Credit the touches before each conversion."""
-    return night.engine.per_customer(
-        attribution,
-        reads={"touches": "core.touches", "events": "core.events"},
-        writes="mart.attribution",
-        settings={},
-    )
+    return night.engine.per_customer("mart.attribution")
 
 
 @table_asset("mart.attribution_markov", deps=["core.events", "core.touches"])

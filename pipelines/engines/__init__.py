@@ -1,1 +1,1 @@
-"""Engines: where transforms run, on one machine or on many."""
+"""Engines: where transforms run, on this machine (`local`) or on a cluster (`spark`), with equal answers."""

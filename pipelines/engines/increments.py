@@ -17,17 +17,15 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel
 
+from pipelines.engines.per_customer import PER_CUSTOMER
 from pipelines.warehouse import SQL, Connection, ask, run, scalar, sql_text
 from transforms.channel_rules import RULES
 from transforms.journey import Funnel, Journey
 
 ENGINES = Path(__file__).resolve().parent
 TRANSFORMS = ENGINES.parents[1] / "transforms"
-FOLLOWING = (
-    "core.sessions", "core.touches", "core.stage_entries", "core.customers", "core.customer_segments", "mart.attribution",
-    "mart.funnel_entrants",
-)  # fmt: skip
 ENTRANTS, GROUPS = "mart.funnel_entrants", "mart.funnel_entrant_groups"
+FOLLOWING = (*PER_CUSTOMER, ENTRANTS)
 SEARCHED = "each funnel by its own rules"
 NOT_OF_THE_TIMELINE = {"name", "funnels", "segments", "kpis", "changes", "stage_window"}
 WORTHWHILE = 0.5
@@ -92,14 +90,6 @@ def _digest(text: str) -> str:
 
 
 # ---------------------------------------------------------------- what was built
-
-
-def refuse_unfollowed(name: str) -> None:
-    """Raise ValueError for a table that nobody tells of changes to the timeline."""
-    if name not in FOLLOWING:
-        raise ValueError(
-            f"{name} is made per customer and not listed in FOLLOWING, so it would miss changes; add it there"
-        )
 
 
 def built(connection: Connection, name: str, rules: str) -> dict[str, Any] | None:

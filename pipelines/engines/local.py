@@ -7,10 +7,9 @@ that are stored in order of customer, and memory is that of one bucket however l
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -25,13 +24,13 @@ from pipelines.engines.increments import (
     forget_following,
     note_built,
     note_searched,
-    refuse_unfollowed,
     remember_moved,
     rules_version,
     searched_before,
     touch_following,
     touch_open,
 )
+from pipelines.engines.per_customer import PER_CUSTOMER
 from pipelines.settings import Configuration
 from pipelines.warehouse import Connection, Warehouse, ask, insert, lazily, quoted, run, scalar, sql_text
 from transforms.contracts import STATE_EVIDENCE, STATE_IDENTIFIERS, STATE_TIMELINE, TABLES, Table
@@ -54,7 +53,6 @@ from transforms.journey import Funnel, Identity
 OWNED = (*TIMELINE_INPUT, "fingerprint", "is_web")
 IS_TOUCHED = "customer_id IN (SELECT customer_id FROM state.touched WHERE name = $name)"
 
-Transform = Callable[..., pl.LazyFrame]
 Merge = Callable[[Iterable[pl.LazyFrame]], pl.LazyFrame]
 
 
@@ -82,22 +80,20 @@ class LocalEngine:
     warehouse: Warehouse
     configuration: Configuration
 
-    def per_customer(
-        self, transform: Transform, *, reads: Mapping[str, str], writes: str, settings: Mapping[str, Any]
-    ) -> dict[str, int]:
-        """Bring one table up to date from others, bucket by bucket: for every customer, or for those that were touched.
+    def per_customer(self, writes: str) -> dict[str, int]:
+        """Bring one table of PER_CUSTOMER up to date, bucket by bucket: for every customer, or for those that were touched.
 
-        `reads` maps the transform's arguments to tables that hold customer_id; `settings` are its other arguments.
         Returns the number of rows of the table. One transaction: the table is whole, old or new.
         """
-        refuse_unfollowed(writes)
+        made = PER_CUSTOMER[writes]
+        settings = made.rules(self.configuration.journey)
         rules = rules_version(settings)
         with self.warehouse.writing() as connection:
             touched_of = writes if built(connection, writes, rules) else None
             take_back(connection, writes, touched_of)
             for bucket in self._buckets(connection, touched_of):
-                frames = {name: read_bucket(connection, table, bucket) for name, table in reads.items()}
-                insert(connection, TABLES[writes], transform(**frames, **settings).collect())
+                frames = {name: read_bucket(connection, table, bucket) for name, table in made.reads.items()}
+                insert(connection, TABLES[writes], made.transform(**frames, **settings).collect())
             note_built(connection, writes, rules)
             return row_counts(connection, writes)
 
@@ -279,17 +275,9 @@ class LocalEngine:
         funnels: Sequence[Funnel],
         horizons: Mapping[str, datetime | None],
     ) -> None:
-        columns = sorted(set().union(*(columns_needed(funnel) for funnel in funnels)))
         timeout = self.configuration.journey.sessions.timeout
-        read = events.select(columns).collect().lazy()
-        for funnel in funnels:
-            horizon = horizons[funnel.name]
-            entrants = funnel_entrants(read, funnel, horizon=horizon, session_timeout=timeout).collect()
-            groups = funnel_entrant_groups(
-                read, entrants.lazy(), funnel, horizon=horizon, session_timeout=timeout
-            ).collect()
-            for name, frame in ((ENTRANTS, entrants), (GROUPS, groups)):
-                insert(connection, TABLES[name], frame)
+        for name, frame in attempts_of(events, funnels, horizons, session_timeout=timeout):
+            insert(connection, TABLES[name], frame)
 
     # ------------------------------------------------------------ buckets
 
@@ -305,6 +293,24 @@ class LocalEngine:
 
     def _bucket_count(self, events: int) -> int:
         return max(1, -(-events // self.configuration.engine.bucket_rows))
+
+
+def attempts_of(
+    events: pl.LazyFrame,
+    funnels: Sequence[Funnel],
+    horizons: Mapping[str, datetime | None],
+    *,
+    session_timeout: timedelta,
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The counted attempts of each funnel, and the groups of its breakdowns: the name of a table, and rows of it."""
+    columns = sorted(set().union(*(columns_needed(funnel) for funnel in funnels)))
+    read = events.select(columns).collect().lazy()
+    for funnel in funnels:
+        horizon = horizons[funnel.name]
+        entrants = funnel_entrants(read, funnel, horizon=horizon, session_timeout=session_timeout).collect()
+        yield ENTRANTS, entrants
+        groups = funnel_entrant_groups(read, entrants.lazy(), funnel, horizon=horizon, session_timeout=session_timeout)
+        yield GROUPS, groups.collect()
 
 
 # ---------------------------------------------------------------- evidence in parts

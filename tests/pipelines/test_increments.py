@@ -331,8 +331,3 @@ def test_only_the_customers_of_new_rows_are_made_anew(shop: History) -> None:
         shop, "SELECT sessions.rowid FROM core.sessions JOIN core.events USING (session_id) WHERE event_id = 'b1'"
     )
     assert after == before
-
-
-def test_a_table_that_would_miss_changes_is_refused() -> None:
-    with pytest.raises(ValueError, match="add it there"):
-        increments.refuse_unfollowed("core.new_table")
