@@ -9,7 +9,7 @@ AXE_VERSION := 4.14.1
 AXE := .browser/node_modules/axe-core/axe.min.js
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: demo test test-heavy test-laws test-faults test-browser test-cases test-statistics ui lint types docs
+.PHONY: demo test test-heavy test-laws test-faults test-browser test-cases test-statistics test-spark ui lint types docs
 .PHONY: audit bench bench-large bench-night bench-funnel bench-sessions bench-components bench-ingest bench-identity bench-increment clean
 
 demo: $(VENV)/.ready
@@ -48,6 +48,13 @@ test-faults: $(VENV)/.ready
 	@JOURNEYS_KILLS=$${JOURNEYS_KILLS:-200} JOURNEYS_SOAK_NIGHTS=$${JOURNEYS_SOAK_NIGHTS:-100} \
 		JOURNEYS_SOAK_EVENTS=$${JOURNEYS_SOAK_EVENTS:-50000} JOURNEYS_SOAK_PAUSE=$${JOURNEYS_SOAK_PAUSE:-60} \
 		$(BIN)/python -m pytest -s -m faults tests/faults
+
+# The Spark engine beside the local one: on this machine, on a master with two workers of which one is killed, on a bucket.
+test-spark: $(VENV)/.ready-spark
+	@java -version 2>&1 | grep -qE 'version "(1[7-9]|[2-9][0-9])' || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends openjdk-17-jre-headless >/dev/null; } || \
+		{ echo "Java 17 is missing: install it (Debian: apt-get install openjdk-17-jre-headless)"; exit 1; }
+	@$(BIN)/python -m pytest -m spark tests/spark
 
 ui: $(VENV)/.ready
 	@JOURNEYS_WORKSPACE=$${JOURNEYS_WORKSPACE:-$(CURDIR)/data/demo} $(BIN)/dagster dev
@@ -116,6 +123,14 @@ $(VENV)/.ready-audit: $(VENV)/.ready
 		uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[audit]'; \
 	else \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[audit]'; \
+	fi
+	@touch $@
+
+$(VENV)/.ready-spark: $(VENV)/.ready
+	@if command -v uv >/dev/null 2>&1; then \
+		uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[spark]'; \
+	else \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[spark]'; \
 	fi
 	@touch $@
 

@@ -132,11 +132,17 @@ class SparkEngine(LocalEngine):
     def _storage(self, step: str) -> Iterator[Storage]:
         """An empty place for one step, which is empty again when the block ends."""
         storage = folder_of(self.configuration.engine.spark.storage, self.warehouse.path).below(step)
-        storage.remove()
         try:
-            yield storage
-        finally:
             storage.remove()
+            try:
+                yield storage
+            finally:
+                storage.remove()
+        except (OSError, pl.exceptions.ComputeError) as error:
+            raise DataError(
+                f"the storage {storage.root} cannot be used ({str(error).splitlines()[0]}); see that it can be reached and written, "
+                "or name another in journey.yaml: engine, spark, storage"
+            ) from error
 
     def _export(self, connection: Connection, storage: Storage, name: str, sql: str) -> int:
         """Write the rows of a query as parts of one name; how many they are."""
@@ -203,8 +209,9 @@ def settings_of(master: str, given: Mapping[str, str], buckets: int, folder: str
         "spark.sql.execution.arrow.maxBytesPerBatch": str(64 << 20),
         "spark.executorEnv.PYTHONPATH": environment()["PYTHONPATH"],
         "spark.executorEnv.POLARS_MAX_THREADS": environment()["POLARS_MAX_THREADS"],
-        "spark.local.dir": folder,
     }
+    if local:
+        told["spark.local.dir"] = folder
     if local or urlsplit(master).hostname in ("127.0.0.1", "localhost"):
         told |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     return told | dict(given)

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 Files = list[tuple[str, int, int]]
 Step = Callable[["Cluster", Work], Files]
-CAUSE = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Refused|Interrupted)\b.*", re.MULTILINE)
+CAUSE = re.compile(r"^(?:Caused by: )?((?:\w+\.)*\w*(?:Error|Exception): .*)", re.MULTILINE)
+WRAPPERS = ("org.apache.spark.SparkException", "org.apache.spark.api.python", "pyspark.errors", "py4j")
 
 
 @dataclass(frozen=True)
@@ -196,10 +197,9 @@ def write_errors_to(path: str) -> None:
 
 def cause_of(error: BaseException) -> str:
     """The line of an error that says what went wrong, below whatever Spark wraps around it."""
-    said = str(error)
-    lines = [line.strip() for line in CAUSE.findall(said)]
-    inner = [line for line in lines if not line.startswith(("org.apache.spark", "pyspark.errors", "py4j"))]
-    return str((inner or lines or [said.strip() or type(error).__name__])[-1])[:500]
+    lines = [line.strip() for line in CAUSE.findall(str(error))]
+    inner = [line for line in lines if not line.startswith(WRAPPERS)]
+    return str((inner or lines or [str(error).strip() or type(error).__name__])[-1])[:500]
 
 
 def main(folder: str) -> int:
@@ -209,7 +209,11 @@ def main(folder: str) -> int:
     place = Path(folder)
     step, work, settings = pickle.loads((place / "work.pickle").read_bytes())
     with open_dagster_pipes() if "DAGSTER_PIPES_CONTEXT" in os.environ else nobody() as pipes:
-        say = pipes.log.info if pipes else print
+        begun, tell = time.monotonic(), pipes.log.info if pipes else print
+
+        def say(line: str) -> None:
+            tell(f"{line} ({time.monotonic() - begun:.1f} s)")
+
         try:
             with session(settings) as spark:
                 say(f"Spark {spark.version} on {spark.sparkContext.master}: {step}, {work.buckets} buckets")
