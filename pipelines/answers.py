@@ -1,12 +1,15 @@
 """Answers: what the commands say, read from the published warehouse or the configuration."""
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from math import isfinite
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
+from cronsim import CronSim, CronSimError
 from rich.console import Console
 
 from pipelines.errors import ConfigurationError
@@ -56,7 +59,7 @@ def status(place: Workspace) -> dict[str, Any]:
         "run": last_run(place),
         "late": [notice.line for notice in late],
         "unfinished_erasures": len({step.erasure_id for step in unfinished(place.landing)}),
-        "schedule": {"cron": os.environ.get(CRON, EVERY_NIGHT), "time_zone": os.environ.get(CRON_ZONE, "UTC")},
+        "schedule": schedule(datetime.now(UTC)),
         "disk_bytes": disk_used(place),
         "sources": sources,
         "days": ask(place, "ops/status_days.sql"),
@@ -65,6 +68,24 @@ def status(place: Workspace) -> dict[str, Any]:
         "quarantine": ask(place, "ops/status_quarantine.sql"),
         "failed_files": ask(place, "ops/status_failed_files.sql"),
     }
+
+
+def schedule(at: datetime) -> dict[str, Any]:
+    """When Dagster's daemon runs the night: cron text, time zone, and the first instant after one; None for what is no schedule."""
+    told = {"cron": os.environ.get(CRON, EVERY_NIGHT), "time_zone": os.environ.get(CRON_ZONE, "UTC")}
+    try:
+        return {**told, "next_at": next(CronSim(told["cron"], at.astimezone(ZoneInfo(told["time_zone"]))))}
+    except (CronSimError, ZoneInfoNotFoundError, StopIteration):
+        return {**told, "next_at": None}
+
+
+def schedule_line(schedule: Mapping[str, Any]) -> str:
+    """A schedule in words: in the business's time and in UTC, for a night of the clock change is easily misread."""
+    said, next_at = f"{schedule['cron']} ({schedule['time_zone']})", schedule["next_at"]
+    if next_at is None:
+        return f"{said} is no schedule; write {CRON} as cron does ({EVERY_NIGHT}) and {CRON_ZONE} as Europe/Berlin"
+    when = f"{next_at:%Y-%m-%d %H:%M %Z}" + (f" ({next_at.astimezone(UTC):%H:%M} UTC)" if next_at.utcoffset() else "")
+    return f"{said}, next {when} where Dagster's daemon runs"
 
 
 def disk_used(place: Workspace) -> dict[str, int]:
@@ -93,8 +114,8 @@ def print_status(state: dict[str, Any], out: Console, *, by: str = "source") -> 
         out.print(f"Late       {line}", markup=False)
     if state["unfinished_erasures"]:
         out.print("Unfinished an erasure was begun and has not ended; go on with: journeys run", markup=False)
-    schedule, disk = state["schedule"], state["disk_bytes"]
-    out.print(f"Schedule   {schedule['cron']} ({schedule['time_zone']}), where Dagster's daemon runs it", markup=False)
+    disk = state["disk_bytes"]
+    out.print(f"Schedule   {schedule_line(state['schedule'])}", markup=False)
     out.print("Disk       " + ", ".join(f"{name} {size / 2**20:,.0f} MB" for name, size in disk.items()), markup=False)
     for row in state[BOOKS[by]]:
         out.print(_books_line(row, by), markup=False)

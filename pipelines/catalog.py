@@ -1,8 +1,10 @@
 """The catalog: every table becomes an asset with its description, columns, group and policy, all applied here."""
 
+import errno
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -14,6 +16,18 @@ from pipelines.warehouse import duckdb_type, tables_read, view_comments
 from transforms.contracts import TABLES, Table
 
 WRITER_POOL = "warehouse_writer"
+PAUSES = (2, 10, 60)
+"""Seconds before a step is tried again."""
+PASSING = {
+    errno.EIO,
+    errno.EAGAIN,
+    errno.EBUSY,
+    errno.EINTR,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+    errno.ECONNRESET,
+    errno.EHOSTUNREACH,
+}
 Rows = Mapping[str, int]
 WRITERS: dict[str, Callable[[Night], Rows]] = {}
 
@@ -45,7 +59,10 @@ def table_asset(
         def run(
             context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]
         ) -> Iterator[dg.MaterializeResult[None]]:
-            with night.timed(", ".join(names), submit=through_pipes(context)) as step:
+            with (
+                tried_again(context.retry_number),
+                night.timed(", ".join(names), submit=through_pipes(context)) as step,
+            ):
                 step.is_kept = not every_night and night.is_unchanged
                 counts = night.row_counts(names) if step.is_kept else function(night)
                 step.rows = sum(counts.values())
@@ -58,6 +75,20 @@ def table_asset(
         return run
 
     return decorate
+
+
+@contextmanager
+def tried_again(attempts: int) -> Iterator[None]:
+    """Ask Dagster to try a step again, later each time, when what failed may pass by itself: a share or a disk that did not answer.
+
+    Whatever somebody must act on (data, configuration, a full disk) fails at once.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in PASSING or attempts >= len(PAUSES):
+            raise
+        raise dg.RetryRequested(max_retries=len(PAUSES), seconds_to_wait=PAUSES[attempts]) from error
 
 
 def through_pipes(context: dg.AssetExecutionContext) -> Submit:

@@ -1030,3 +1030,30 @@ COUNTED = "SELECT customer_id, count(*) AS n FROM core.events WHERE is_counted G
 def answers_of(place: Workspace, query: str) -> list[dict[str, Any]]:
     columns, rows = answers.sql(place, query)
     return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "at", "told"),
+    [
+        ("0 2 * * *", "UTC", "2026-11-26T01:59:00+00:00", "next 2026-11-26 02:00 UTC where"),
+        ("0 2 * * *", "Europe/Berlin", "2026-11-26T01:00:00+00:00", "next 2026-11-27 02:00 CET (01:00 UTC) where"),
+        ("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00+00:00", "next 2026-03-29 03:00 CEST (01:00 UTC) where"),
+        ("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00+00:00", "next 2026-10-25 02:30 CEST (00:30 UTC) where"),
+        (
+            "0 2 * *",
+            "UTC",
+            "2026-11-26T01:59:00+00:00",
+            "is no schedule; write JOURNEYS_SCHEDULE as cron does (0 2 * * *)",
+        ),
+        ("0 2 * * *", "Europe/Berln", "2026-11-26T01:59:00+00:00", "is no schedule"),
+    ],
+)
+def test_the_status_says_when_the_next_night_begins_also_when_clocks_change(
+    cron: str, zone: str, at: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOURNEYS_SCHEDULE", cron)
+    monkeypatch.setenv("JOURNEYS_SCHEDULE_TIME_ZONE", zone)
+
+    line = answers.schedule_line(answers.schedule(datetime.fromisoformat(at)))
+
+    assert told in line

@@ -1,13 +1,18 @@
 """Definitions: what Dagster is told beside the tables."""
 
+import errno
 import json
 from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 
+from pipelines import catalog
 from pipelines.definitions import defs
+from pipelines.errors import DataError
+from pipelines.night import Night
 from pipelines.run import run_in_process
 from pipelines.settings import Workspace
 from tests.pipelines.test_unchanged import JOURNEY, page_views
@@ -37,3 +42,47 @@ def test_what_is_published_goes_late_after_a_day_and_a_half() -> None:
     node = defs.resolve_asset_graph().get(dg.AssetKey(["reports", "published"]))
 
     assert node.freshness_policy.fail_window.to_timedelta() == timedelta(hours=36)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Workspace:
+    place = Workspace(tmp_path)
+    place.landing.mkdir()
+    (place.root / ".env").write_text("JOURNEYS_HMAC_KEY=key\n")
+    place.journey_file.write_text(JOURNEY)
+    (place.landing / "a.ndjson").write_text(page_views(1, 2))
+    return place
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, *numbers: int) -> list[int]:
+    """Have a step fail for these reasons, one a time; what is left of them."""
+    left, really = list(numbers), Night.vanished_sessions
+
+    def vanished(self: Night) -> pl.DataFrame:
+        if left:
+            raise OSError(left.pop(0), "on purpose")
+        return really(self)
+
+    monkeypatch.setattr(Night, "vanished_sessions", vanished)
+    monkeypatch.setattr(catalog, "PAUSES", (0, 0, 0))
+    return left
+
+
+def test_a_step_whose_share_did_not_answer_is_tried_again(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = failing(monkeypatch, errno.ESTALE, errno.ETIMEDOUT)
+
+    assert run_in_process(shop, say=lambda _line: None) == []
+
+    assert left == [] and shop.published.exists()
+
+
+@pytest.mark.parametrize("numbers", [(errno.ENOSPC, errno.ENOSPC), (errno.EIO,) * 5])
+def test_a_step_that_somebody_must_act_on_fails_at_once_and_one_that_never_passes_fails_in_the_end(
+    shop: Workspace, monkeypatch: pytest.MonkeyPatch, numbers: tuple[int, ...]
+) -> None:
+    left = failing(monkeypatch, *numbers)
+
+    with pytest.raises(DataError, match="on purpose"):
+        run_in_process(shop, say=lambda _line: None)
+
+    assert len(left) == 1 and not shop.published.exists()
