@@ -30,6 +30,7 @@ PASSING = {
 }
 Rows = Mapping[str, int]
 WRITERS: dict[str, Callable[[Night], Rows]] = {}
+WRITTEN: list[str] = []
 
 
 def asset_key(name: str) -> dg.AssetKey:
@@ -50,6 +51,7 @@ def table_asset(
     def decorate(function: Callable[[Night], Rows]) -> dg.AssetsDefinition:
         inside = set(names)
         WRITERS[function.__name__] = function
+        WRITTEN.extend(names)
 
         @dg.multi_asset(
             name=function.__name__,

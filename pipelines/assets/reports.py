@@ -4,8 +4,11 @@ from datetime import timedelta
 
 import dagster as dg
 
+import pipelines.assets.core
+import pipelines.assets.mart
+import pipelines.assets.raw  # noqa: F401  (what these write is published together, or not at all)
 from pipelines.audiences import hand_over, plan
-from pipelines.catalog import WRITER_POOL, asset_key
+from pipelines.catalog import WRITER_POOL, WRITTEN, asset_key
 from pipelines.night import Night
 from pipelines.notices import send
 from pipelines.publish import publish_run, publish_site, publish_warehouse, stage_site
@@ -55,7 +58,7 @@ LATE_AFTER = timedelta(hours=36)
     group_name="reports",
     description="The warehouse and the report site as people see them: swapped in whole, by rename.",
     kinds={"duckdb"},
-    deps=[site, asset_key("core.customer_segments"), asset_key("ops.alerts")],
+    deps=[site, *(asset_key(name) for name in WRITTEN)],
     pool=WRITER_POOL,
 )
 def published(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:

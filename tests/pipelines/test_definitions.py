@@ -86,3 +86,12 @@ def test_a_step_that_somebody_must_act_on_fails_at_once_and_one_that_never_passe
         run_in_process(shop, say=lambda _line: None)
 
     assert len(left) == 1 and not shop.published.exists()
+
+
+def test_nothing_is_published_before_every_table_and_page_is_made() -> None:
+    graph = defs.resolve_asset_graph()
+    published = dg.AssetKey(["reports", "published"])
+
+    before = graph.get_ancestor_asset_keys(published)
+
+    assert before | {published} == graph.get_all_asset_keys()
