@@ -23,6 +23,7 @@ SCHEMAS = ("raw", "core", "mart", "ops")
 BUILT = TABLES | STATE
 VARIED = frozenset({"event_id", "anonymous_id", "properties"})
 DAMAGE = ("not a valid DuckDB database file", "Could not read enough bytes", "Corrupt database file")
+NEWER = "newer version of DuckDB"
 DUCKDB_TYPES = {
     pl.String: "VARCHAR",
     pl.Boolean: "BOOLEAN",
@@ -138,7 +139,7 @@ class Warehouse:
     def _open(self) -> Connection:
         try:
             connection = duckdb.connect(str(self.path))
-        except duckdb.IOException as error:
+        except duckdb.Error as error:
             if "lock" in str(error).lower():
                 raise DataError(
                     f"{self.path} is being written by another run; wait for it to end, or stop it"
@@ -146,6 +147,10 @@ class Warehouse:
             if is_damage(str(error)):
                 raise DamagedWarehouse(
                     f"{self.path} is damaged ({error}); the next run builds it again from what landed"
+                ) from error
+            if NEWER in str(error):
+                raise DamagedWarehouse(
+                    f"{self.path} was written by a newer DuckDB than the one installed; the next run builds it again from what landed"
                 ) from error
             raise DataError(
                 f"{self.path} cannot be opened ({error}); see that this user may read and write it"
@@ -350,6 +355,11 @@ def open_published(path: Path) -> Connection:
     try:
         connection = duckdb.connect(str(path), read_only=True)
     except duckdb.Error as error:
+        if NEWER in str(error):
+            raise DataError(
+                f"{path} was written by a newer DuckDB than the one installed; install the product that wrote it, or write it again "
+                "with: journeys run"
+            ) from error
         raise DataError(f"{path} cannot be opened: {error}") from error
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_external_access = false")

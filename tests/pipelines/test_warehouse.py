@@ -5,6 +5,7 @@ import re
 import stat
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -205,3 +206,36 @@ def test_a_view_comes_after_the_views_that_it_reads(tmp_path: Path) -> None:
     found = in_order_of_reading(sorted(tmp_path.glob("*.sql")))
 
     assert [path.stem for path in found] == ["c", "b", "a"]
+
+
+def test_a_build_file_whose_head_was_changed_by_one_bit_is_damaged(warehouse: Warehouse) -> None:
+    with warehouse.opened():
+        pass
+    content = bytearray(warehouse.path.read_bytes())
+    content[12] ^= 1
+    warehouse.path.write_bytes(content)
+
+    with pytest.raises(DamagedWarehouse, match="the next run builds it again"), warehouse.opened():
+        pass
+
+
+def test_a_file_of_a_newer_duckdb_is_built_again_by_a_run_and_told_to_whoever_reads(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with warehouse.opened():
+        pass
+
+    def refuse(*_asked: object, **_options: object) -> None:
+        raise duckdb.IOException(
+            "greater than the latest version supported. Try opening it with a newer version of DuckDB."
+        )
+
+    monkeypatch.setattr(duckdb, "connect", refuse)
+
+    with (
+        pytest.raises(DamagedWarehouse, match="by a newer DuckDB .* builds it again from what landed"),
+        warehouse.opened(),
+    ):
+        pass
+    with pytest.raises(DataError, match="by a newer DuckDB .* write it again with: journeys run"):
+        open_published(warehouse.path)
