@@ -140,7 +140,7 @@ class Warehouse:
         try:
             connection = duckdb.connect(str(self.path))
         except duckdb.Error as error:
-            if "lock" in str(error).lower():
+            if "set lock" in str(error):
                 raise DataError(
                     f"{self.path} is being written by another run; wait for it to end, or stop it"
                 ) from error

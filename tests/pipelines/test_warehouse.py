@@ -233,9 +233,9 @@ def test_a_file_of_a_newer_duckdb_is_built_again_by_a_run_and_told_to_whoever_re
     monkeypatch.setattr(duckdb, "connect", refuse)
 
     with (
-        pytest.raises(DamagedWarehouse, match="by a newer DuckDB .* builds it again from what landed"),
+        pytest.raises(DamagedWarehouse, match=r"by a newer DuckDB .* builds it again from what landed"),
         warehouse.opened(),
     ):
         pass
-    with pytest.raises(DataError, match="by a newer DuckDB .* write it again with: journeys run"):
+    with pytest.raises(DataError, match=r"by a newer DuckDB .* write it again with: journeys run"):
         open_published(warehouse.path)
