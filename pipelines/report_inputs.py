@@ -20,6 +20,7 @@ from pipelines.settings import Workspace
 from pipelines.warehouse import PublishedWarehouse, Warehouse, sql_files, sql_text
 from reports.downloads import Answer
 from reports.page import Query
+from reports.segments import MOST_MAPS, of_segment, segment_query
 from reports.site import SiteFacts, UnknownPage, build_site, build_standalone
 from transforms.contracts import OPS_REPORT_MANIFEST, OPS_RUNS, OPS_STEPS
 
@@ -70,9 +71,6 @@ COUNTED = (
     "journey_paths",
     "lifecycle",
     "lost_reasons",
-    "map_actions",
-    "map_contacts",
-    "map_surveys",
     "promoters_who_left",
     "purchase_frequency",
     "quarantine_reasons",
@@ -94,7 +92,10 @@ COUNTED = (
     "ticket_reasons",
 )
 """Files of sql/reports whose answers the site is drawn from, named `reports.<file>`."""
+MAPPED, MAPPED_OF_SEGMENTS = ("map_actions", "map_contacts", "map_surveys"), ("map_moves", "map_reach")
+"""Files of sql/reports about the customers of a segment; the first ones are asked for everybody too."""
 READ_BY_COUNTED = (
+    "core.customer_segments",
     "core.events",
     "core.sessions",
     "core.stage_entries",
@@ -173,7 +174,14 @@ def report_tables(night: Night, asked: Answer) -> dict[str, pl.DataFrame]:
     """The frames that the site is drawn from, by the name of their table; of the tables in `QUERIED` what the site reads."""
     tables = {name: night.warehouse.read(name) for name in READ}
     tables |= {name: night.warehouse.query(sql_text(file)) for name, file in QUERIED.items()}
-    return tables | {f"reports.{name}": asked(Query(name)) for name in COUNTED}
+    tables |= {f"reports.{name}": asked(Query(name)) for name in COUNTED}
+    tables |= {of_segment(name): asked(segment_query(name)) for name in MAPPED}
+    segments = [segment.name for segment in night.journey.segments[:MOST_MAPS]]
+    return tables | {
+        of_segment(name, segment): asked(segment_query(name, segment))
+        for segment in segments
+        for name in (*MAPPED, *MAPPED_OF_SEGMENTS)
+    }
 
 
 def site_facts(night: Night) -> SiteFacts:

@@ -162,7 +162,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """One file of the site: `label` is its name in the menu, `heading` what it found."""
+    """One file of the site: `label` is its name in the menu, `heading` what it found.
+
+    One that is not listed stands in no menu: another page leads to it.
+    """
 
     file: str
     label: str
@@ -171,3 +174,4 @@ class Page:
     lead: str
     sections: tuple[Section, ...] = field(default=())
     group: str = ""
+    is_listed: bool = True

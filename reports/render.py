@@ -64,7 +64,11 @@ def page_file(page: Page, menu: Sequence[Link], frame: Frame, *, downloads: Iter
 def one_file(pages: Sequence[Page], frame: Frame) -> bytes:
     """All pages one under the other, in a file that needs no other."""
     bodies = [page_body(page, inside=pages) for page in pages]
-    menu = [Link(page.label, f"#{anchor(page)}", group=page.group) for page in pages] if len(pages) > 1 else []
+    menu = (
+        [Link(page.label, f"#{anchor(page)}", group=page.group) for page in pages if page.is_listed]
+        if len(pages) > 1
+        else []
+    )
     title = frame.site_name if len(pages) > 1 else f"{pages[0].label} – {frame.site_name}"
     plotly = get_plotlyjs().replace("</script", "<\\/script") if any("data-figure" in body for body in bodies) else ""
     return whole(frame, title, menu, bodies, plotly=plotly)

@@ -23,6 +23,8 @@ from reports.pages import (
     journey_map,
     overview,
     retention,
+    segment_map,
+    stage,
     stages,
     subscriptions,
     support,
@@ -36,7 +38,7 @@ from transforms.journey import Journey
 
 MENU = (
     ("", (overview,)),
-    ("Journey", (journey_map, stages, touchpoints, friction, carts, deals)),
+    ("Journey", (journey_map, segment_map, stages, stage, touchpoints, friction, carts, deals)),
     ("Funnels", (funnel,)),
     ("Customers", (retention, subscriptions, accounts, adoption)),
     ("Marketing", (attribution,)),
@@ -97,7 +99,7 @@ def build_pages(view: View) -> list[Page]:
 
 def menu(pages: list[Page], here: Page) -> list[Link]:
     """The pages of the site, and the way to its reports of other days."""
-    links = (Link(page.label, page.file, page.file == here.file, page.group) for page in pages)
+    links = (Link(page.label, page.file, page.file == here.file, page.group) for page in pages if page.is_listed)
     return [*links, Link("Archive", ARCHIVE)]
 
 

@@ -10,8 +10,9 @@ import polars as pl
 
 from reports.funnel_counts import FunnelCounts, count_funnel
 from reports.incidents import Incident, incidents
+from reports.segments import MOST_MAPS
 from reports.words import quoted, slug
-from transforms.journey import Change, Journey
+from transforms.journey import Change, Journey, Segment
 
 PERIOD_DAYS = 28
 
@@ -115,18 +116,28 @@ class View:
     @cached_property
     def funnels(self) -> tuple[FunnelCounts, ...]:
         """The counts of each funnel, in the order of journey.yaml."""
-        files: dict[str, str] = {}
-        for name in self.funnel_names:
-            files[name] = slug(name, files.values())
+        files = _files("funnel", self.funnel_names)
         return tuple(
             count_funnel(
                 {table: self.table(table) for table in FUNNEL_TABLES},
                 name,
                 definition=next((funnel for funnel in self.journey.funnels if funnel.name == name), None),
-                file=f"funnel-{files[name]}.html",
+                file=files[name],
             )
             for name in self.funnel_names
         )
+
+    @cached_property
+    def stage_files(self) -> dict[str, str]:
+        """The page of each stage."""
+        return _files("stage", self.journey.stage_names)
+
+    @cached_property
+    def mapped_segments(self) -> list[tuple[Segment, str]]:
+        """The segments that have a map of their own, with its page."""
+        segments = self.journey.segments[:MOST_MAPS]
+        files = _files("map", [segment.name for segment in segments])
+        return [(segment, files[segment.name]) for segment in segments]
 
     @cached_property
     def incidents(self) -> list[Incident]:
@@ -139,6 +150,14 @@ class View:
         found = set(self.table("core.funnel_definitions")["funnel"].to_list())
         known = [funnel.name for funnel in self.journey.funnels if funnel.name in found]
         return known + sorted(found - set(known))
+
+
+def _files(prefix: str, names: Sequence[str]) -> dict[str, str]:
+    """A page for each name, no two the same."""
+    slugs: dict[str, str] = {}
+    for each in names:
+        slugs[each] = slug(each, slugs.values())
+    return {each: f"{prefix}-{found}.html" for each, found in slugs.items()}
 
 
 def letters(number: int) -> str:

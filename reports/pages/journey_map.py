@@ -6,9 +6,10 @@ from typing import Any
 import polars as pl
 
 from reports.findings import limit, metric_words, next_stage
-from reports.page import Cell, Figure, Grid, GridRow, Item, Mark, Page, Query, Section
+from reports.page import Cell, Figure, Grid, GridRow, Item, Mark, Page, Section
 from reports.pages.touchpoints import stage_place, where
 from reports.rates import Rate
+from reports.segments import EVERYBODY, of_segment, segment_query
 from reports.tables import cells, numbers, rate_cells, rate_columns, table, texts
 from reports.view import View
 from reports.words import count, duration, listed, name, percent, plural, quoted, sentence, share
@@ -19,6 +20,8 @@ CONTACTS_SHOWN, ACTIONS_SHOWN, PAINS_SHOWN = 6, 5, 3
 FAILURES = "_(error|failed|declined|bounced)$"
 COMPLAINTS = ("ticket_opened", "order_returned", "order_refunded", "subscription_cancelled")
 NOTHING = (Item("nothing seen"),)
+Place = tuple[str, str | None, str]
+Shares = dict[Place, str]
 MARKS: dict[str | None, Mark] = {"met": "good", "missed": "bad"}
 
 
@@ -30,18 +33,37 @@ def build(view: View) -> list[Page]:
     """
     if not view.journey.stages:
         return []
-    is_last = pl.col("stage") == view.journey.stage_names[-1]
-    contacts = view.table("reports.map_contacts").with_columns(
-        pain=pain(), went_on=pl.when(~is_last).then(pl.col("went_on").cast(pl.Int64))
-    )
+    contacts = contacts_met(view)
     parts = [
         Section("The map", (map_grid(view, contacts),)),
-        Section("Contacts", (contact_figure(view, contacts), pain_figure(view, contacts))),
+        *others(view),
+        Section("Contacts", (contact_figure(view, contacts), pain_figure(contacts))),
         Section("Actions", (action_figure(view),)),
     ]
     if not view.table("reports.map_surveys").is_empty():
         parts.append(Section("What they say", (survey_figure(view),)))
     return [Page("journey-map.html", "Journey map", "Current state", heading(view, contacts), lead(view), tuple(parts))]
+
+
+def others(view: View) -> list[Section]:
+    """The maps of single segments, and the pages of single stages."""
+    stages = [cells(Cell(name(stage.name), link=view.stage_files[stage.name])) for stage in view.journey.stages]
+    parts = [Section("Stage by stage", (table(texts("Everything about one stage"), stages),))]
+    segments = [
+        cells(Cell(name(segment.name), name(segment.description, limit=200) if segment.description else "", link=file))
+        for segment, file in view.mapped_segments
+    ]
+    return (
+        [*parts, Section("Whose map", (table(texts("The same map of one segment"), segments),))] if segments else parts
+    )
+
+
+def contacts_met(view: View, segment: str = EVERYBODY) -> pl.DataFrame:
+    """The contacts of a segment, or of everybody, with how much each hurts; from the last stage there is no way on."""
+    is_last = pl.col("stage") == view.journey.stage_names[-1]
+    return view.table(of_segment("map_contacts", segment)).with_columns(
+        pain=pain(), went_on=pl.when(~is_last).then(pl.col("went_on").cast(pl.Int64))
+    )
 
 
 def pain() -> pl.Expr:
@@ -94,6 +116,7 @@ def map_grid(view: View, contacts: pl.DataFrame) -> Grid:
     reach = {row["stage"]: row for row in view.table("mart.stage_reach").iter_rows(named=True)}
     onward = {row["from_stage"]: row for row in next_stage(view.table("mart.stage_conversion")).iter_rows(named=True)}
     unseen = never_seen(view, contacts)
+    actions, surveys = view.table("reports.map_actions"), view.table("reports.map_surveys")
 
     def across(label: str, note: str, cell: Iterable[tuple[Item, ...]]) -> GridRow:
         return GridRow(label, note, tuple(cell))
@@ -103,11 +126,11 @@ def map_grid(view: View, contacts: pl.DataFrame) -> Grid:
         across("Customers", "who ever entered", (reach_items(reach.get(stage.name)) for stage in stages)),
         across("Touchpoints", "share of the stage’s customers who had one; went on to a later stage; main channel",
                (contact_items(of_stage(contacts, stage)) for stage in stages)),
-        across("Actions", "what most customers do", (action_items(view, stage) for stage in stages)),
+        across("Actions", "what most customers do", (action_items(of_stage(actions, stage)) for stage in stages)),
         across("Pain points", "sessions that end here without a conversion, times customers hit; complaints and failures",
-               (pain_items(view, of_stage(contacts, stage), stage) for stage in stages)),
-        across("What they say", "last answer of each customer", (survey_items(view, stage) for stage in stages))
-        if not view.table("reports.map_surveys").is_empty() else None,
+               (pain_items(of_stage(contacts, stage), of_stage(actions, stage)) for stage in stages)),
+        across("What they say", "last answer of each customer", (survey_items(of_stage(surveys, stage)) for stage in stages))
+        if not surveys.is_empty() else None,
         across("Going on", "to the next stage in time; every move out", (onward_items(view, onward.get(stage.name), stage) for stage in stages)),
         across("Targets", "key figures", (target_items(view, stage) for stage in stages)),
         across("Gaps", "planned and never met", (gap_items(stage, unseen) for stage in stages)),
@@ -147,47 +170,42 @@ def reach_items(row: dict[str, int] | None) -> tuple[Item, ...]:
     )
 
 
-def contact_items(contacts: pl.DataFrame) -> tuple[Item, ...]:
-    """The most common contacts of a stage."""
+def contact_items(contacts: pl.DataFrame, everybody: Shares | None = None) -> tuple[Item, ...]:
+    """The most common contacts of a stage; with the shares of `everybody` beside those of a segment."""
     rows = contacts.sort("customers", "touchpoint", "phase", descending=[True, False, False])
     items = [
-        Item(name(row["touchpoint"], limit=40), contact_words(row))
+        Item(name(row["touchpoint"], limit=40), contact_words(row, everybody))
         for row in rows.head(CONTACTS_SHOWN).iter_rows(named=True)
     ]
     more = [Item(f"and {count(rows.height - CONTACTS_SHOWN)} more")] if rows.height > CONTACTS_SHOWN else []
     return (*items, *more) or NOTHING
 
 
-def contact_words(row: dict[str, Any]) -> str:
+def contact_words(row: dict[str, Any], everybody: Shares | None) -> str:
     """Who had a contact, who went on after it (from the last stage there is no way on), how it came."""
     onward = row["went_on"]
+    beside = f", everybody {everybody.get(place_of(row), share(0, 0))}" if everybody is not None else ""
     parts = [
-        f"{share(row['customers'], row['of_customers'])} ({count(row['customers'])} of {count(row['of_customers'])})",
+        f"{share(row['customers'], row['of_customers'])} ({count(row['customers'])} of {count(row['of_customers'])}){beside}",
         *([f"{share(onward, row['customers'])} went on ({count(onward)})"] if onward is not None else []),
         *([f"mostly {name(row['channel'], limit=40)}"] if row["channel"] else []),
     ]
     return "; ".join(parts)
 
 
-def action_items(view: View, stage: Stage) -> tuple[Item, ...]:
+def action_items(actions: pl.DataFrame) -> tuple[Item, ...]:
     """The events that most customers of a stage have."""
-    rows = (
-        of_stage(view.table("reports.map_actions"), stage)
-        .sort("customers", "event", descending=[True, False])
-        .head(ACTIONS_SHOWN)
-    )
+    rows = actions.sort("customers", "event", descending=[True, False]).head(ACTIONS_SHOWN)
     return tuple(
         Item(name(row["event"], limit=40), f"{plural(row['customers'], 'customer')}, {plural(row['events'], 'event')}")
         for row in rows.iter_rows(named=True)
     ) or NOTHING  # fmt: skip
 
 
-def pain_items(view: View, contacts: pl.DataFrame, stage: Stage) -> tuple[Item, ...]:
+def pain_items(contacts: pl.DataFrame, actions: pl.DataFrame) -> tuple[Item, ...]:
     """The contacts that hurt most, then complaints and failures."""
     worst = hurting(contacts).head(PAINS_SHOWN)
-    complaints = (
-        of_stage(complaint_rows(view), stage).sort("customers", "event", descending=[True, False]).head(PAINS_SHOWN)
-    )
+    complaints = complaining(actions).sort("customers", "event", descending=[True, False]).head(PAINS_SHOWN)
     return (
         *(
             Item(name(row["touchpoint"], limit=40), f"{Rate.without_interval(row['lost_sessions'], row['sessions']).counts} sessions, "
@@ -198,24 +216,32 @@ def pain_items(view: View, contacts: pl.DataFrame, stage: Stage) -> tuple[Item, 
     ) or (Item("none stands out"),)  # fmt: skip
 
 
+def place_of(row: dict[str, Any]) -> Place:
+    """Where a contact stands: stage, phase, touchpoint."""
+    return row["stage"], row["phase"], row["touchpoint"]
+
+
+def shares_of(contacts: pl.DataFrame) -> Shares:
+    """The share of each stage's customers who had each contact."""
+    return {place_of(row): share(row["customers"], row["of_customers"]) for row in contacts.iter_rows(named=True)}
+
+
 def hurting(contacts: pl.DataFrame) -> pl.DataFrame:
     """The contacts with pain, in enough sessions to say so, the worst first."""
     enough = contacts.filter(pl.col("pain") > 0, pl.col("sessions") >= FEW)
     return enough.sort("pain", "touchpoint", "phase", descending=[True, False, False])
 
 
-def complaint_rows(view: View) -> pl.DataFrame:
+def complaining(actions: pl.DataFrame) -> pl.DataFrame:
     """Events that tell of something going wrong."""
-    actions = view.table("reports.map_actions")
     return actions.filter(pl.col("event").is_in(COMPLAINTS) | pl.col("event").str.contains(FAILURES))
 
 
-def survey_items(view: View, stage: Stage) -> tuple[Item, ...]:
+def survey_items(surveys: pl.DataFrame) -> tuple[Item, ...]:
     """The scores of a stage."""
-    rows = of_stage(view.table("reports.map_surveys"), stage).sort("survey")
-    return tuple(Item(f"{name(row['survey'], limit=40)}: {score(row)}", score_counts(row)) for row in rows.iter_rows(named=True)) or (
-        Item("nobody was heard"),
-    )  # fmt: skip
+    rows = surveys.sort("survey").iter_rows(named=True)
+    items = [Item(f"{name(row['survey'], limit=40)}: {score(row)}", score_counts(row)) for row in rows]
+    return tuple(items) or (Item("nobody was heard"),)
 
 
 def score(row: dict[str, float]) -> str:
@@ -254,20 +280,22 @@ def onward_items(view: View, conversion: dict[str, int] | None, stage: Stage) ->
         items.append(
             Item(f"{rate.text} to {name(conversion['to_stage'], limit=40)}", f"{rate.counts} {when}, time over")
         )
-    moves = (
-        view.table("mart.stage_transitions")
-        .filter(pl.col("from_stage") == stage.name)
-        .sort("moves", "to_stage", descending=[True, False])
-    )
+    items += move_items(view.table("mart.stage_transitions").filter(pl.col("from_stage") == stage.name))
+    return tuple(items) or NOTHING
+
+
+def move_items(moves: pl.DataFrame) -> list[Item]:
+    """The ways that most took out of a stage."""
     every = int(moves["moves"].cast(pl.Int64).sum())
-    for row in moves.head(3).iter_rows(named=True):
+    items = []
+    for row in moves.sort("moves", "to_stage", descending=[True, False]).head(3).iter_rows(named=True):
         where = (
             "still there"
             if row["to_stage"] == "(still there)"
             else f"{row['direction'] or 'on'} to {name(row['to_stage'], limit=40)}"
         )
         items.append(Item(sentence(where), f"{count(row['moves'])} of {plural(every, 'time')}"))
-    return tuple(items) or NOTHING
+    return items
 
 
 def target_items(view: View, stage: Stage) -> tuple[Item, ...]:
@@ -303,7 +331,7 @@ def gap_items(stage: Stage, unseen: list[tuple[str, str]]) -> tuple[Item, ...]:
 # ---------------------------------------------------------------- the tables below
 
 
-def contact_figure(view: View, contacts: pl.DataFrame) -> Figure:
+def contact_figure(view: View, contacts: pl.DataFrame, segment: str = EVERYBODY) -> Figure:
     """Every contact with who had it and who went on."""
     rows = contacts.sort(
         stage_place(view), "stage", "customers", "touchpoint", "phase", descending=[False, False, True, False, False]
@@ -343,11 +371,11 @@ def contact_figure(view: View, contacts: pl.DataFrame) -> Figure:
             lines,
             most=200,
         ),
-        Query("map_contacts"),
+        segment_query("map_contacts", segment),
     )
 
 
-def pain_figure(view: View, contacts: pl.DataFrame) -> Figure:
+def pain_figure(contacts: pl.DataFrame, segment: str = EVERYBODY) -> Figure:
     """Contacts by how much they hurt."""
     rows = hurting(contacts)
     lines = [
@@ -375,7 +403,7 @@ def pain_figure(view: View, contacts: pl.DataFrame) -> Figure:
             lines,
             most=200,
         ),
-        Query("map_contacts"),
+        segment_query("map_contacts", segment),
     )
 
 
@@ -401,7 +429,7 @@ def action_figure(view: View) -> Figure:
         "Events that customers made themselves, by how many customers had one in the stage.",
         None,
         table((*texts("Action"), *numbers("Customers", "Events")), lines, most=200),
-        Query("map_actions"),
+        segment_query("map_actions"),
     )
 
 
@@ -424,6 +452,6 @@ def survey_figure(view: View) -> Figure:
         "the mean.",
         None,
         table((*texts("Survey"), *numbers("Answers"), *numbers("Figure"), *texts("Counts")), lines),
-        Query("map_surveys"),
+        segment_query("map_surveys"),
         is_open=True,
     )

@@ -211,7 +211,7 @@ def stage_figure(view: View) -> Figure:
     )
     lines = [
         cells(
-            name(row["stage"]),
+            Cell(name(row["stage"]), link=view.stage_files.get(row["stage"], "")),
             *rate_cells(Rate(row["customers"], row["of_customers"], row["low"], row["high"])),
             Cell(share(row["leads"], row["of_leads"]), f"{count(row['leads'])} of {count(row['of_leads'])}"),
             Cell(

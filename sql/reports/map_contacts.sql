@@ -1,6 +1,19 @@
 -- Each kind of contact of a stage: how many of the stage's customers had it, how many of them went on to a later stage
--- afterwards, by which channel most of it came, and whose sessions ended there without a conversion.
-WITH visits AS (
+-- afterwards, by which channel most of it came, and whose sessions ended there without a conversion. Of everybody where the
+-- variable `segment` says (everybody), else of the customers of that segment.
+WITH mapped AS (
+    SELECT *
+    FROM core.events
+    WHERE
+        is_counted
+        AND touchpoint IS NOT NULL
+        AND (
+            getvariable('segment') = '(everybody)'
+            OR customer_id IN (SELECT customer_id FROM core.customer_segments WHERE segment = getvariable('segment'))
+        )
+),
+
+visits AS (
     SELECT
         customer_id,
         session_id,
@@ -10,10 +23,7 @@ WITH visits AS (
         min(occurred_at) AS first_at,
         count(*) AS events,
         max(event_number) AS last_number
-    FROM core.events
-    WHERE
-        is_counted
-        AND touchpoint IS NOT NULL
+    FROM mapped
     GROUP BY ALL
 ),
 
@@ -89,11 +99,8 @@ channels AS (
         touchpoint,
         channel,
         row_number() OVER (PARTITION BY stage, phase, touchpoint ORDER BY count(*) DESC, channel) AS place
-    FROM core.events
-    WHERE
-        is_counted
-        AND touchpoint IS NOT NULL
-        AND channel IS NOT NULL
+    FROM mapped
+    WHERE channel IS NOT NULL
     GROUP BY
         stage,
         phase,

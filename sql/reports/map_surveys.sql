@@ -1,4 +1,5 @@
--- Answers to surveys by the stage they belong to: the last answer of each customer to each survey.
+-- Answers to surveys by the stage they belong to: the last answer of each customer to each survey. Of everybody where the
+-- variable `segment` says (everybody), else of the customers of that segment.
 WITH answers AS (
     SELECT
         customer_id,
@@ -11,6 +12,10 @@ WITH answers AS (
         event = 'survey_answered'
         AND is_counted
         AND stage IS NOT NULL
+        AND (
+            getvariable('segment') = '(everybody)'
+            OR customer_id IN (SELECT customer_id FROM core.customer_segments WHERE segment = getvariable('segment'))
+        )
 ),
 
 last_answers AS (

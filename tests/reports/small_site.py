@@ -79,6 +79,18 @@ STORED = (
 )
 
 
+MAPS = ("map_actions", "map_contacts", "map_surveys", "map_moves", "map_reach")
+VIEWS |= {
+    "reports.map_reach of members": {"stage": pl.String}
+    | dict.fromkeys(("customers", "of_customers", "customers_now"), COUNT),
+    "reports.map_moves of members": dict.fromkeys(("from_stage", "to_stage", "direction"), pl.String)
+    | dict.fromkeys(("moves", "customers"), COUNT),
+}
+VIEWS |= {
+    f"{name} of members": VIEWS[name] for name in ("reports.map_actions", "reports.map_contacts", "reports.map_surveys")
+}
+
+
 def empty_tables() -> dict[str, pl.DataFrame]:
     """Every table of the report without a row."""
     views = {name: pl.DataFrame(schema=schema) for name, schema in VIEWS.items()}
@@ -116,6 +128,9 @@ def journey(funnel: str = "checkout", *, changes: tuple[dict[str, str], ...] = (
                 }
             ],
             "changes": list(changes),
+            "segments": [
+                {"name": "members", "description": "Bought twice.", "customer": {"purchase_count": {"gte": 2}}}
+            ],
         }
     )
 
@@ -457,6 +472,20 @@ def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
             "ops.balances",
             {"file_id": "f", "source": "web", "path": "web/a.ndjson", "landed_on": date(2026, 3, 1), "rows_in": 100}
             | books,
+        ),
+    }
+    shown |= {f"{name} of members": shown[name] for name in ("reports.map_actions", "reports.map_surveys")}
+    shown |= {
+        "reports.map_contacts of members": shown["reports.map_contacts"].with_columns(customers=30, of_customers=40),
+        "reports.map_reach of members": rows(
+            "reports.map_reach of members",
+            {"stage": "awareness", "customers": 36, "of_customers": 40, "customers_now": 3},
+            {"stage": "purchase", "customers": 40, "of_customers": 40, "customers_now": 37},
+        ),
+        "reports.map_moves of members": rows(
+            "reports.map_moves of members",
+            {"from_stage": "awareness", "to_stage": "purchase", "direction": "forward", "moves": 33, "customers": 30},
+            {"from_stage": "awareness", "to_stage": "(still there)", "moves": 3, "customers": 3},
         ),
     }
     drawn = shown | marts() | changes_of(funnel) | {"reports.group_days": group_days(funnel)}

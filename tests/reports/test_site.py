@@ -11,6 +11,7 @@ import pytest
 from reports.site import build_site
 from tests.reports.small_marts import answers, marts
 from tests.reports.small_site import STEPS, empty_tables, facts, full_tables, journey
+from transforms.journey import Segment
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 FROM_THE_DATA = (
@@ -137,7 +138,11 @@ def hostile_site(evil: str) -> dict[str, bytes]:
     for table, columns in named.items():
         tables[table] = tables[table].with_columns(pl.lit(evil).alias(column) for column in columns)
     tables["ops.failed_files"] = pl.DataFrame({"path": [evil], "source": [evil], "problem": [evil]})
-    plan = journey(evil).model_copy(update={"name": evil})
+    tables |= {
+        name.replace("of members", f"of {evil}"): table for name, table in tables.items() if name.endswith("of members")
+    }
+    segments = (Segment(name=evil, description=evil),)
+    plan = journey(evil).model_copy(update={"name": evil, "segments": segments})
     return build_site(tables, journey=plan, facts=facts(data_version=evil, failed_files=[evil]))
 
 
@@ -169,6 +174,9 @@ def test_the_site_is_a_page_each_and_the_assets_once():
         "identity.html",
         "funnel-checkout.html",
         "stages.html",
+        "stage-awareness.html",
+        "stage-purchase.html",
+        "map-members.html",
         "touchpoints.html",
         "data-quality.html",
         "definitions.html",

@@ -90,6 +90,7 @@ def timeline() -> dict[str, pl.DataFrame]:
     entries = [
         {key: event[key] for key in ("customer_id", "stage")}
         | {"stage_number": places[event["stage"]], "entered_at": event["occurred_at"]}
+        | {"entry_number": event["event_number"], "direction": "forward", "is_first": True}
         for event in events
         if event["stage"]
     ]
@@ -98,6 +99,11 @@ def timeline() -> dict[str, pl.DataFrame]:
         for session in sorted({event["session_id"] for event in events if event["session_id"]})
     ]
     told = {
+        "core.customers": [
+            {"customer_id": customer, "event_count": 3, "current_stage": "purchase"}
+            for customer in ("ann", "bob", "cat")
+        ],
+        "core.customer_segments": [{"segment": "members", "customer_id": customer} for customer in ("ann", "cat")],
         "ops.settings": [{"name": "time_zone", "value": "Europe/Berlin"}],
         "core.events": events,
         "core.stage_entries": entries,
@@ -114,6 +120,8 @@ def timeline() -> dict[str, pl.DataFrame]:
 def warehouse():
     connection = duckdb.connect()
     for name, table in (full_tables() | timeline() | {"mart.attribution": MART_ATTRIBUTION.empty()}).items():
+        if " of " in name:
+            continue
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {name.split('.')[0]}")
         connection.register("incoming", table.to_arrow())
         connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
@@ -145,7 +153,8 @@ def test_the_sql_under_a_figure_runs_as_printed(warehouse, slug):
     assert answer.height > 0 or slug == "credit"
 
 
-def answer(warehouse: duckdb.DuckDBPyConnection, file: str) -> dict[tuple, dict]:
+def answer(warehouse: duckdb.DuckDBPyConnection, file: str, segment: str = "(everybody)") -> dict[tuple, dict]:
+    warehouse.execute("SET VARIABLE segment = $segment", {"segment": segment})
     rows = warehouse.sql((FILES / f"{file}.sql").read_text()).pl().rows(named=True)
     return {(row["stage"], row.get("touchpoint") or row.get("event") or row.get("survey")): row for row in rows}
 
@@ -189,6 +198,26 @@ def test_of_a_customers_answers_to_a_survey_the_last_one_counts(warehouse):
     scores = answer(warehouse, "map_surveys")
 
     assert [scores["purchase", "nps"][key] for key in ("answers", "nine_or_more", "six_or_less")] == [1, 1, 0]
+
+
+def test_the_map_of_a_segment_counts_its_customers_alone(warehouse):
+    contacts, actions, moves = (
+        answer(warehouse, file, "members") for file in ("map_contacts", "map_actions", "map_surveys")
+    )
+
+    assert (contacts["awareness", "blog"]["customers"], contacts["awareness", "blog"]["of_customers"]) == (2, 2)
+    assert ("awareness", "news") not in contacts
+    assert actions["awareness", "page_view"]["customers"] == 2
+    assert moves["purchase", "nps"]["answers"] == 1
+
+
+def test_a_segment_reaches_stages_and_moves_between_them_by_its_customers_alone(warehouse):
+    warehouse.execute("SET VARIABLE segment = 'members'")
+    reach, moves = (warehouse.sql((FILES / f"map_{name}.sql").read_text()).pl() for name in ("reach", "moves"))
+
+    assert reach.filter(stage="purchase").select("of_customers", "customers_now").row(0)[0] == 2
+    assert moves.filter(from_stage="purchase", to_stage="(still there)").select("customers").item() == 1
+    assert moves.filter(from_stage="purchase", to_stage="awareness").select("moves", "customers").row(0) == (1, 1)
 
 
 def test_a_newcomer_enters_a_stage_within_seven_days_of_being_seen(warehouse):

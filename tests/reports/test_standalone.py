@@ -42,7 +42,10 @@ def test_a_page_without_charts_goes_without_plotly():
 
 
 def test_an_unknown_page_is_refused_with_the_pages_there_are():
-    with pytest.raises(UnknownPage, match="no page 'stage'; the pages are: index, journey-map, stages, touchpoints"):
+    with pytest.raises(
+        UnknownPage,
+        match="no page 'stage'; the pages are: index, journey-map, map-members, stages, stage-awareness, stage-purchase, touchpoints",
+    ):
         one_file("stage")
 
 
