@@ -190,7 +190,10 @@ def run(
 @reported
 def report(
     standalone: Annotated[
-        Path | None, typer.Option(help="Write the report as this one HTML file instead, to send or to keep.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the report as this one file instead, to send or to keep: .html or .pdf."
+        ),
     ] = None,
     page: Annotated[str | None, typer.Option(help="With --standalone: only this page, such as stages.")] = None,
     as_known_on: AsKnownOnOption = None,
@@ -211,7 +214,12 @@ def report(
             overview = report_inputs.redraw(place)
             print_where(place) if as_known_on is None else out.print(f"Report     {overview}", markup=False)
         else:
-            write_file(standalone, report_inputs.standalone(place, page))
+            content = report_inputs.standalone(place, page)
+            if standalone.suffix.lower() == ".pdf":
+                from pipelines.printing import as_pdf
+
+                content = as_pdf(content)
+            write_file(standalone, content)
             out.print(f"Report     {standalone}", markup=False)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.printing import as_pdf
 from pipelines.publish import stage_site
 from pipelines.report_inputs import standalone
 from pipelines.run import run_in_process
@@ -332,3 +333,11 @@ def test_a_printed_page_shows_its_numbers(chromium: Any, pages: list[Path]) -> N
         visit.page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
 
         assert visit.page.locator("details.numbers:not([open])").count() == 0
+
+
+def test_a_page_is_printed_with_all_its_tables_and_charts(place: Workspace) -> None:
+    content = as_pdf(standalone(place, "stages"))
+
+    assert content.startswith(b"%PDF")
+    assert content.count(b"/Type /Page") > 5
+    assert b"/Title (Stages" in content or "Stages".encode("utf-16-be").hex().encode().upper() in content.upper()
