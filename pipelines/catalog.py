@@ -63,6 +63,7 @@ def table_asset(
         ) -> Iterator[dg.MaterializeResult[None]]:
             with (
                 tried_again(context.retry_number),
+                night.warehouse.opened(),
                 night.timed(", ".join(names), submit=through_pipes(context)) as step,
             ):
                 step.is_kept = not every_night and night.is_unchanged

@@ -19,7 +19,7 @@ from pipelines.retractions import retracted_pairs
 from pipelines.settings import Configuration, Workspace
 from pipelines.tombstones import not_of_erased
 from pipelines.unchanged import is_unchanged
-from pipelines.warehouse import Warehouse, quoted, scalar, sql_text
+from pipelines.warehouse import Warehouse, lazily, quoted, scalar, sql_text
 from transforms.contracts import MART_HORIZONS
 from transforms.journey import Funnel, Journey
 from transforms.mapping import completeness
@@ -147,6 +147,11 @@ class Night:
     def store(self, name: str, frame: pl.DataFrame | pl.LazyFrame) -> dict[str, int]:
         """Put these rows in place of a table's; returns the table's row count by its name."""
         return {name: self.warehouse.replace(name, frame.lazy().collect())}
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        """A table as a LazyFrame that reads only the columns asked for; collected while the step lasts, as of the last commit."""
+        with self.warehouse.opened() as connection:
+            return lazily(connection, f"FROM {quoted(table)}")
 
     def row_counts(self, names: Iterable[str]) -> dict[str, int]:
         """How many rows each of these tables holds."""

@@ -80,7 +80,7 @@ def drivers_of(connection: Connection, funnel: Funnel, horizon: datetime | None)
 @table_asset("mart.stage_conversion", deps=["core.stage_entries"])
 def conversion_of_stages(night: Night) -> Rows:
     """Count who reached the later stages."""
-    entries = night.warehouse.read("core.stage_entries").lazy()
+    entries = night.scan("core.stage_entries")
     return night.store(
         "mart.stage_conversion", stage_conversion(entries, journey=night.journey, horizon=night.stage_horizon())
     )
@@ -89,7 +89,7 @@ def conversion_of_stages(night: Night) -> Rows:
 @table_asset("mart.stage_velocity", deps=["core.stage_entries"])
 def velocity(night: Night) -> Rows:
     """Measure how long customers take between stages."""
-    entries = night.warehouse.read("core.stage_entries").lazy()
+    entries = night.scan("core.stage_entries")
     return night.store(
         "mart.stage_velocity", stage_velocity(entries, journey=night.journey, horizon=night.stage_horizon())
     )
@@ -98,7 +98,7 @@ def velocity(night: Night) -> Rows:
 @table_asset("mart.stage_transitions", deps=["core.stage_entries"])
 def transitions(night: Night) -> Rows:
     """Count the moves between stages."""
-    entries = night.warehouse.read("core.stage_entries").lazy()
+    entries = night.scan("core.stage_entries")
     return night.store("mart.stage_transitions", stage_transitions(entries, journey=night.journey))
 
 
@@ -111,18 +111,15 @@ def credit(night: Night) -> Rows:
 @table_asset("mart.attribution_markov", deps=["core.events", "core.touches"])
 def removal_effects(night: Night) -> Rows:
     """Credit channels by what would be lost without them."""
-    return night.store(
-        "mart.attribution_markov", attribution_markov(night.warehouse.read("core.touches").lazy(), conversions(night))
-    )
+    return night.store("mart.attribution_markov", attribution_markov(night.scan("core.touches"), conversions(night)))
 
 
 @table_asset("mart.journey_paths", deps=["core.events", "core.touches", "core.stage_entries", "core.customers"])
 def paths(night: Night) -> Rows:
     """Count the ways of customers."""
-    read = night.warehouse.read
-    channels = journey_paths(read("core.touches").lazy(), conversions(night))
+    channels = journey_paths(night.scan("core.touches"), conversions(night))
     stages = stage_paths(
-        read("core.stage_entries").lazy(), read("core.customers").lazy(), stages=night.journey.stage_names
+        night.scan("core.stage_entries"), night.scan("core.customers"), stages=night.journey.stage_names
     )
     return night.store("mart.journey_paths", common_paths(channels, stages))
 
@@ -131,7 +128,7 @@ def paths(night: Night) -> Rows:
 def returning_customers(night: Night) -> Rows:
     """Count who came back, week by week."""
     time_zone, horizon = night.journey.time_zone, night.stage_horizon()
-    customers = night.warehouse.read("core.customers").lazy()
+    customers = night.scan("core.customers")
     with night.warehouse.opened() as connection:
         events = lazily(connection, "FROM core.events")
         weeks = weekly_retention(customers, events, time_zone=time_zone, horizon=horizon).collect()
@@ -141,13 +138,12 @@ def returning_customers(night: Night) -> Rows:
 @table_asset("mart.kpis", deps=["mart.stage_conversion", "core.stage_entries", "core.customers", "core.sessions"])
 def key_figures(night: Night) -> Rows:
     """Hold the key figures against their targets."""
-    read = night.warehouse.read
     figures = kpis(
         journey=night.journey,
-        conversion=read("mart.stage_conversion").lazy(),
-        entries=read("core.stage_entries").lazy(),
-        customers=read("core.customers").lazy(),
-        sessions=read("core.sessions").lazy(),
+        conversion=night.scan("mart.stage_conversion"),
+        entries=night.scan("core.stage_entries"),
+        customers=night.scan("core.customers"),
+        sessions=night.scan("core.sessions"),
     )
     return night.store("mart.kpis", figures)
 
@@ -164,10 +160,9 @@ def bridges(night: Night) -> Rows:
 @table_asset("mart.identity_sensitivity", deps=["core.events", "mart.funnel_entrants", "mart.stage_conversion"])
 def sensitivity(night: Night) -> Rows:
     """Count the headline rates without stitching."""
-    read = night.warehouse.read
     rates = identity_sensitivity(
-        read("mart.funnel_entrants").lazy(),
-        read("mart.stage_conversion").lazy(),
+        night.scan("mart.funnel_entrants"),
+        night.scan("mart.stage_conversion"),
         effect_of_stitching(night).lazy(),
         journey=night.journey,
     )
@@ -191,7 +186,7 @@ def outcomes(night: Night) -> Rows:
 @table_asset("mart.adoption", deps=["core.customers", "core.events"])
 def milestones(night: Night) -> Rows:
     """Measure how soon purchasers reach each contact."""
-    customers, horizon = night.warehouse.read("core.customers").lazy(), night.stage_horizon()
+    customers, horizon = night.scan("core.customers"), night.stage_horizon()
     with night.warehouse.opened() as connection:
         events = lazily(connection, sql_text("core/purchaser_events.sql"))
         found = adoption(customers, events, horizon=horizon).collect()
