@@ -10,7 +10,7 @@ AXE := .browser/node_modules/axe-core/axe.min.js
 export DAGSTER_HOME := $(CURDIR)
 
 .PHONY: demo test test-heavy test-laws test-faults test-browser test-cases test-statistics test-spark ui lint types docs
-.PHONY: audit bench bench-large bench-night bench-funnel bench-sessions bench-components bench-ingest bench-identity bench-increment clean
+.PHONY: audit bench bench-large bench-night bench-funnel bench-sessions bench-components bench-ingest bench-identity bench-increment bench-spark clean
 
 demo: $(VENV)/.ready
 	@$(BIN)/journeys demo --events $(EVENTS)
@@ -82,6 +82,9 @@ bench-night: $(VENV)/.ready
 
 bench-funnel bench-sessions bench-components: bench-%: $(VENV)/.ready-bench
 	@$(BIN)/python -m benchmarks.$*
+
+bench-spark: $(VENV)/.ready-spark
+	@$(BIN)/python -m benchmarks.spark
 
 bench-increment: $(VENV)/.ready
 	@$(BIN)/python benchmarks/increment.py

@@ -8,11 +8,12 @@ empty business, and told apart. Run: python -m benchmarks.spark [--events 100000
 import argparse
 import shutil
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks.side_by_side import machine_facts
+from benchmarks.side_by_side import machine
 from pipelines.demo import prepare_demo
 from pipelines.engines.local import LocalEngine
 from pipelines.engines.per_customer import PER_CUSTOMER
@@ -25,6 +26,18 @@ from pipelines.warehouse import Warehouse
 
 STEPS = ("identity", "timeline", "per customer", "funnels")
 MASTER = "local[2]"
+
+
+@dataclass(frozen=True)
+class Measured(Night):
+    """A night over a copy of the build file."""
+
+    build: Path = field(default=Path())
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The copy."""
+        return Warehouse(self.build, memory=self.configuration.engine.memory)
 
 
 def landed(folder: Path, events: int) -> Workspace:
@@ -48,10 +61,9 @@ def seconds(place: Workspace, build: Path, *, is_spark: bool) -> dict[str, float
     """What each step takes one engine, on a copy of the build file."""
     settings = place.configuration
     told = settings.model_copy(update={"engine": settings.engine.model_copy(update={"spark": Spark(master=MASTER)})})
-    warehouse = Warehouse(build, memory=told.engine.memory)
+    night = Measured(place, build=build)
+    warehouse = night.warehouse
     engine = SparkEngine(warehouse, told) if is_spark else LocalEngine(warehouse, told)
-    night = replace(Night(place))
-    night.__dict__["warehouse"] = warehouse
     took = {}
     with warehouse.opened():
         for name in STEPS:
@@ -87,7 +99,7 @@ def main() -> None:
                 "mart.funnel_entrant_groups", *PER_CUSTOMER}  # fmt: skip
         verdicts = [each for each in compared(Warehouse(builds["local"]), builds["spark"]) if each.table in made]
     differing = [verdict.table for verdict in verdicts if verdict.first_difference]
-    print(machine_facts())
+    print(", ".join(f"{name} {value}" for name, value in machine().items()))
     print(
         f"{asked.events:,} events, {MASTER}; tables compared: {len(verdicts)}, differing: {', '.join(differing) or 'none'}"
     )

@@ -24,6 +24,20 @@ WORDS = (
     ("Differs", "A difference from all other groups that is larger than chance would give, "
      "allowing for how many groups were looked at (Benjamini–Hochberg, 5%)."),
     ("Median time", "The time by which half have got there, counting also those who never do."),
+    ("Segment, persona", "A named group of customers that journey.yaml describes; a persona is one with a sentence about who "
+     "they are. Segments may overlap."),
+    ("Stuck", "In a stage for longer than nine in ten of those who left it had been there."),
+    ("Friction, pain point", "Trouble at a contact: a session that ends there without a conversion, an error right after it, or a "
+     "ticket within a day."),
+    ("Quiet, churn", "A purchaser who has done nothing for as long as the time of the stages (90 days without one) is quiet; "
+     "the churn rate of a month is of the purchasers who were not quiet at its start, those who are by its end."),
+    ("New, returning, resurrected, dormant", "Of a week: active for the first time; active in the week before too; active again after a "
+     "week or more without; active the week before and not in this one."),
+    ("Attribution", "How the credit for a conversion is shared among the contacts before it: the first, the last, all alike, or by a rule."),
+    ("Markov", "Attribution by removal: how many conversions would be missing if all ways through that channel ended there."),
+    ("NPS", "Net promoter score: of those asked whether they would recommend us, the percentage of 9 and 10 less that of 0 to 6."),
+    ("CSAT", "The share of answers with 4 or 5 of 5 to the question how satisfied they were."),
+    ("CES", "Customer effort score: the mean answer to the question how much effort it took."),
     ("Known up to", "The newest moment up to which all sources are complete, for a funnel all sources it uses. Nothing later is counted."),
 )  # fmt: skip
 
