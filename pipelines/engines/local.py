@@ -4,6 +4,7 @@ Customer ids are hexadecimal digests, evenly spread, so a bucket is a range of i
 that are stored in order of customer, and memory is that of one bucket however long the history is.
 """
 
+import io
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -206,7 +207,7 @@ class LocalEngine:
         for batch in reader:
             frame = pl.DataFrame(batch)
             is_shared = (pl.col("visitor_status") == "shared").fill_null(False)
-            shared.append(frame.filter(is_shared))
+            shared.append(by_itself(frame.filter(is_shared)))
             owned = own_events(frame.lazy().filter(~is_shared), identity=identity)
             yield owned.select(OWNED).collect()
         if shared:
@@ -380,6 +381,13 @@ def read_bucket(connection: Connection, table: str, bucket: Bucket) -> pl.LazyFr
     if bucket.touched_of is None:
         return lazily(connection, sql, parameters)
     return lazily(connection, f"{sql} AND {IS_TOUCHED}", {**parameters, "name": bucket.touched_of})
+
+
+def by_itself(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same rows in memory of their own: a few rows of a large frame would keep the texts of all of it."""
+    buffer = io.BytesIO()
+    frame.write_ipc(buffer)
+    return pl.read_ipc(buffer.getvalue())
 
 
 def write_buckets(owned: pl.DataFrame, folder: Path, part: int, count: int) -> None:

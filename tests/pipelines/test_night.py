@@ -7,8 +7,10 @@ from datetime import date
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
+from pipelines.engines.local import by_itself
 from pipelines.run import run_in_process
 from pipelines.sample import configuration_text, generate
 from pipelines.settings import Workspace
@@ -97,3 +99,14 @@ def test_two_nights_give_the_tables_of_one(landed: Path, expected: dict[str, pl.
     found = run(Workspace(tmp_path / "night"))
 
     assert differing(found, expected) == []
+
+
+def test_a_few_rows_kept_of_a_large_frame_do_not_keep_its_texts() -> None:
+    texts = pa.table({"text": pa.array([f"{number}" + "x" * 2_000 for number in range(20_000)], pa.large_string())})
+    held = pa.total_allocated_bytes()
+
+    kept = by_itself(pl.DataFrame(texts).filter(pl.int_range(pl.len()) == 5))
+    del texts
+
+    assert kept["text"].to_list() == ["5" + "x" * 2_000]
+    assert held - pa.total_allocated_bytes() > 30_000_000
