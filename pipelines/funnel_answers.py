@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
@@ -28,6 +27,7 @@ from transforms.funnel_drop_offs import drop_offs
 from transforms.funnel_stream import NOT_KNOWN, columns_needed, owned_property
 from transforms.funnels import funnel_entrant_groups, funnel_entrants
 from transforms.journey import Breakdown, Funnel, Journey
+from transforms.nearest import did_you_mean
 
 CONTROL = "control"
 NEXT_SHOWN = 10
@@ -206,8 +206,7 @@ def parsed_shares(text: str | None) -> dict[str, float]:
 def unknown(what: str, name: str, names: Iterable[str], where: str) -> ConfigurationError:
     """The error for a name that is not there, with the nearest that is."""
     names = list(names)
-    near = get_close_matches(name, names, 1)
-    hint = f" (did you mean '{near[0]}'?)" if near else ""
+    hint = did_you_mean(name, names)
     return ConfigurationError(f"unknown {what} '{name}'{hint}; {where}: {', '.join(names) or 'none'}")
 
 

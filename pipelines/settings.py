@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +22,7 @@ from transforms.audiences import Audience
 from transforms.channel_rules import RULES
 from transforms.journey import Entry, Funnel, Journey
 from transforms.mapping import Source
+from transforms.nearest import did_you_mean
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PRESETS = Path(__file__).resolve().parent / "presets"
@@ -64,8 +64,7 @@ class Configuration(Entry):
         for alert in self.alerts:
             names = known[alert.metric]
             if alert.of not in names:
-                near = get_close_matches(alert.of, names, 1)
-                hint = f" (did you mean '{near[0]}'?)" if near else ""
+                hint = did_you_mean(alert.of, names)
                 raise ValueError(
                     f"alerts: no {alert.metric} of '{alert.of}'{hint}; there are: {', '.join(names) or 'none'}"
                 )
@@ -88,8 +87,7 @@ class Configuration(Entry):
             ]
             for what, name, known in asked:
                 if name is not None and name not in known:
-                    near = get_close_matches(name, known, 1)
-                    hint = f" (did you mean '{near[0]}'?)" if near else ""
+                    hint = did_you_mean(name, known)
                     raise ValueError(
                         f"audience '{audience.name}': no {what} '{name}'{hint}; there are: {', '.join(known) or 'none'}"
                     )
@@ -229,8 +227,7 @@ def refuse_unknown_keys(document: "Document") -> None:
     known = [*(name for name in Configuration.model_fields if name != "journey"), *Journey.model_fields]
     for key in document.mapping():
         if key not in known:
-            near = get_close_matches(str(key), known, 1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            hint = did_you_mean(key, known)
             line = document.lines.get((key,), 1)
             raise ConfigurationError(
                 f"{document.path}, line {line}: unknown key '{key}'{hint}; allowed: {', '.join(known)}"

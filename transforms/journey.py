@@ -7,7 +7,6 @@ and figures is here. Reading the file itself, with line numbers in errors, is `p
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -25,6 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from transforms.contracts import IDENTIFIERS, VISITOR_NAMESPACES
 from transforms.funnel_compat import Product, with_compat
+from transforms.nearest import did_you_mean
 from transforms.predicates import Where
 
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -43,8 +43,7 @@ class Entry(BaseModel):
             allowed = [field.alias or name for name, field in cls.model_fields.items()]
             for key in value:
                 if key not in allowed and key not in cls.model_fields:
-                    near = get_close_matches(str(key), allowed, 1)
-                    hint = f" (did you mean '{near[0]}'?)" if near else ""
+                    hint = did_you_mean(key, allowed)
                     message = f"unknown key '{key}'{hint}; allowed: {', '.join(allowed)}"
                     raise PydanticCustomError("unknown_key", "{message}", {"message": message, "key": key})
         return value
@@ -564,8 +563,7 @@ class Journey(Entry):
         own = own_stage_name(name, self.stage_names)
         if own is not None:
             return own
-        near = get_close_matches(name, self.stage_names, 1)
-        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        hint = did_you_mean(name, self.stage_names)
         raise ValueError(
             f"{user} uses the stage '{name}', but the journey only has: {', '.join(self.stage_names) or 'none'}{hint}"
         )
