@@ -20,7 +20,7 @@ from pipelines.settling import Settling
 from transforms.alerts import Alert
 from transforms.audiences import Audience
 from transforms.channel_rules import RULES
-from transforms.journey import Entry, Funnel, Journey
+from transforms.journey import Entry, Funnel, Journey, Specification
 from transforms.mapping import Source
 from transforms.nearest import did_you_mean
 
@@ -234,12 +234,19 @@ def refuse_unknown_keys(document: "Document") -> None:
             )
 
 
-def read_funnels(path: Path) -> tuple[list[Funnel], bool]:
-    """The funnel entry, or the list of them, of a specification file; and whether it was a list."""
+def read_specification(path: Path) -> tuple[Specification, bool]:
+    """What a specification file asks; and whether it has one answer, and not a list of them.
+
+    The file holds a funnel entry, a list of them, or a mapping with `funnels` and the `segments` and `conversions` they need.
+    """
     document = Document.read(path)
-    if isinstance(document.data, list):
-        return document.validate(list[Funnel], document.data), True
-    return [document.validate(Funnel, document.mapping())], False
+    if isinstance(document.data, dict) and ("funnels" in document.data or "segments" in document.data):
+        return document.validate(Specification, document.data), False
+    is_one = not isinstance(document.data, list)
+    entries = (
+        [document.validate(Funnel, document.mapping())] if is_one else document.validate(list[Funnel], document.data)
+    )
+    return Specification.model_construct(funnels=tuple(entries)), is_one
 
 
 @dataclass(frozen=True)
