@@ -1,9 +1,8 @@
 """Funnel answers: what `journeys funnel NAME` says, computed from the events of the published warehouse."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
@@ -27,7 +26,10 @@ from transforms.funnel_comparison import (
 from transforms.funnel_drop_offs import drop_offs
 from transforms.funnel_stream import NOT_KNOWN, columns_needed, owned_property
 from transforms.funnels import funnel_entrant_groups, funnel_entrants
-from transforms.journey import Breakdown, Funnel, Journey
+from transforms.journey import SEGMENT, Breakdown, Funnel, Journey, Segment, check_breakdown
+from transforms.nearest import did_you_mean
+from transforms.segments import columns_told, segments_at_entry
+from transforms.stages import matches
 
 CONTROL = "control"
 NEXT_SHOWN = 10
@@ -53,12 +55,18 @@ class Asked:
 
 @dataclass(frozen=True)
 class Stored:
-    """What the published warehouse has for a funnel."""
+    """What the published warehouse has for a funnel.
+
+    `events` are what the funnel reads; `timeline` has what segments as of entry read besides, of the same events.
+    """
 
     events: pl.LazyFrame
     members: pl.DataFrame
     horizon: datetime | None
     session_timeout: timedelta
+    timeline: pl.LazyFrame = field(default_factory=pl.LazyFrame)
+    segments: Sequence[Segment] = ()
+    stages: Sequence[str] = ()
 
     def entrants(self, asked: Funnel) -> pl.DataFrame:
         """MART_FUNNEL_ENTRANTS of a funnel, over its own range."""
@@ -67,9 +75,20 @@ class Stored:
 
     def groups(self, entrants: pl.DataFrame, asked: Funnel) -> pl.DataFrame:
         """MART_FUNNEL_ENTRANT_GROUPS of these entrants."""
-        timeout = self.session_timeout
         found = funnel_entrant_groups(
-            self.events, entrants.lazy(), asked, horizon=self.horizon, session_timeout=timeout
+            self.events,
+            entrants.lazy(),
+            asked,
+            horizon=self.horizon,
+            session_timeout=self.session_timeout,
+            in_segments=self.at_entry(entrants, asked.segments).lazy() if asked.segments else None,
+        )
+        return found.collect()
+
+    def at_entry(self, entrants: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+        """Which of these segments the customer of each attempt was in at its first step."""
+        found = segments_at_entry(
+            entrants.lazy(), self.timeline, names=names, segments=self.segments, stages=self.stages, matches=matches
         )
         return found.collect()
 
@@ -82,10 +101,10 @@ def funnel(place: Workspace, name: str, asked: Asked) -> dict[str, Any]:
     """
     journey = place.configuration.journey
     wanted = ranged(named(journey, name), asked.from_day, asked.to_day, asked.breakdowns)
-    known = checked(wanted, asked, segments=[segment.name for segment in journey.segments])
+    known = checked(wanted, asked, segments=journey.segments)
     with open_published(place.published) as connection:
         refuse_unknown_properties(connection, asked_properties(asked))
-        stored = stored_for(connection, [wanted, *filter(None, [known.by_variant])], journey)
+        stored = stored_for(connection, [wanted, *filter(None, [known.by_variant])], journey, at_entry=known.at_entry)
     return answered(stored, wanted, known, asked)
 
 
@@ -98,9 +117,11 @@ def answered(stored: Stored, wanted: Funnel, known: "Known", asked: Asked) -> di
         answer["comparison"] = compare_periods(
             stored.entrants(known.other), entrants, before_funnel=known.other, funnel=wanted, horizon=stored.horizon
         )
-    if asked.segments:
-        members = stored.members
-        answer["segments"] = compare_segments(entrants, members, asked.segments, wanted, horizon=stored.horizon)
+    if known.segments:
+        in_segments = stored.at_entry(entrants, [each.name for each in known.segments if each.as_of == "entry"])
+        answer["segments"] = compare_segments(
+            entrants, stored.members, known.segments, wanted, in_segments=in_segments, horizon=stored.horizon
+        )
     if known.every is not None:
         answer["trend"] = funnel_trend(entrants, wanted, every=known.every, horizon=stored.horizon)
     if known.by_variant is not None:
@@ -111,11 +132,21 @@ def answered(stored: Stored, wanted: Funnel, known: "Known", asked: Asked) -> di
     return answer
 
 
-def stored_for(connection: Connection, funnels: Sequence[Funnel], journey: Journey) -> Stored:
-    """The events that some readings of a funnel need, with its horizon and the members of all segments."""
-    columns = sorted(set().union(*(columns_needed(item) for item in funnels)))
+def stored_for(
+    connection: Connection, funnels: Sequence[Funnel], journey: Journey, *, at_entry: Sequence[str] = ()
+) -> Stored:
+    """The events that some readings of a funnel need, with its horizon and the members of all segments.
+
+    `at_entry` names the segments that are told as of entry.
+    """
+    told = columns_told(at_entry, journey.segments, matches=matches) if at_entry else set()
+    columns = sorted(told.union(*(columns_needed(item) for item in funnels)))
+    events = connection.sql("FROM core.events").select(*columns).pl().lazy()
     return Stored(
-        events=connection.sql("FROM core.events").select(*columns).pl().lazy(),
+        events=events,
+        timeline=events,
+        segments=journey.segments,
+        stages=journey.stage_names,
         members=connection.sql("FROM core.customer_segments").pl(),
         horizon=scalar(connection, sql_text("core/funnel_horizon.sql"), {"funnel": funnels[0].name}),
         session_timeout=journey.sessions.timeout,
@@ -134,13 +165,23 @@ class Known:
     step: int | None
     by_variant: Funnel | None
     shares: dict[str, float]
+    segments: Sequence[Segment]
+    at_entry: Sequence[str]
 
 
-def checked(wanted: Funnel, asked: Asked, *, segments: Sequence[str]) -> Known:
+def checked(wanted: Funnel, asked: Asked, *, segments: Sequence[Segment], where: str = "journey.yaml has") -> Known:
     """What was asked beside the range and the breakdowns, where there are these segments; raises ConfigurationError."""
+    names = {segment.name: segment for segment in segments}
     for segment in asked.segments:
-        if segment not in segments:
-            raise unknown("segment", segment, segments, "journey.yaml has")
+        if segment not in names:
+            raise unknown("segment", segment, names, where)
+    if asked.experiment and asked.experiment.startswith(SEGMENT):
+        raise ConfigurationError(f"--experiment takes a property of events; '{asked.experiment}' is a segment")
+    for segment in wanted.segments:
+        try:
+            check_breakdown(segment, segments, f"funnel '{wanted.name}'")
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
     if asked.trend is not None and asked.trend not in get_args(Every):
         raise ConfigurationError(f"--trend takes {', '.join(get_args(Every))}; found '{asked.trend}'")
     if asked.shares is not None and asked.experiment is None:
@@ -153,6 +194,8 @@ def checked(wanted: Funnel, asked: Asked, *, segments: Sequence[str]) -> Known:
         step=None if asked.drop_offs is None else step_number(wanted, asked.drop_offs),
         by_variant=wanted.model_copy(update={"breakdowns": variants}) if variants else None,
         shares=parsed_shares(asked.shares),
+        segments=[names[segment] for segment in asked.segments],
+        at_entry=[*wanted.segments, *(each for each in asked.segments if names[each].as_of == "entry")],
     )
 
 
@@ -206,14 +249,13 @@ def parsed_shares(text: str | None) -> dict[str, float]:
 def unknown(what: str, name: str, names: Iterable[str], where: str) -> ConfigurationError:
     """The error for a name that is not there, with the nearest that is."""
     names = list(names)
-    near = get_close_matches(name, names, 1)
-    hint = f" (did you mean '{near[0]}'?)" if near else ""
+    hint = did_you_mean(name, names)
     return ConfigurationError(f"unknown {what} '{name}'{hint}; {where}: {', '.join(names) or 'none'}")
 
 
 def asked_properties(asked: Asked) -> list[str]:
-    """The properties that breakdowns and the experiment name."""
-    named = [name for item in asked.breakdowns for name in properties_of(item)]
+    """The properties that breakdowns and the experiment name; segments are none."""
+    named = [name for item in asked.breakdowns for name in properties_of(item) if not name.startswith(SEGMENT)]
     return [*named, asked.experiment] if asked.experiment else named
 
 
@@ -390,7 +432,8 @@ def segment_lines(segments: list[dict[str, Any]]) -> list[str]:
     """Each segment against who is not in it."""
     lines = []
     for segment in segments:
-        lines += [f"Segment {segment['segment']}", *step_lines(segment["steps"])]
+        as_of = " (as of entry)" if segment["as_of"] == "entry" else ""
+        lines += [f"Segment {segment['segment']}{as_of}", *step_lines(segment["steps"])]
         lines.append(
             f"  converted {_share(segment['total_rate'])}, others {_share(segment['rest_rate'])}: {_verdict(segment)}"
         )

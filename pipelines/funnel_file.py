@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,14 @@ import polars as pl
 
 from pipelines.errors import ConfigurationError, DataError
 from pipelines.funnel_answers import Asked, Stored, answered, asked_properties, checked, ranged, refuse_properties
-from pipelines.settings import read_funnels
-from transforms.contracts import CORE_CUSTOMER_SEGMENTS, CORE_EVENTS
+from pipelines.settings import read_specification
+from transforms.contracts import CORE_CUSTOMER_SEGMENTS, CORE_CUSTOMERS, CORE_EVENTS, CORE_STAGE_ENTRIES
+from transforms.events import customer_activity, plain_timeline
 from transforms.hashing import digest_id
-from transforms.journey import Funnel
+from transforms.journey import KNOWN_AT_ENTRY, Funnel, Journey, Segment, Specification, with_those_asked_for
+from transforms.segments import customer_segments
 from transforms.sessions import session_numbers
+from transforms.stages import matches
 
 SESSION_TIMEOUT = timedelta(minutes=30)
 SESSION_MAX_LENGTH = timedelta(hours=24)
@@ -28,26 +31,48 @@ SCHEMA = {name: CORE_EVENTS.schema[name] for name in (*TEXTS, "is_stage_entry", 
 def answer_from_file(spec: Path, events: Path, asked: Asked = Asked()) -> dict[str, Any] | list[dict[str, Any]]:  # noqa: B008
     """The answer of each funnel of a specification over a file of events: one answer, or a list for a list.
 
-    What was asked beside counts for every funnel; a file has no segments, and one list of drop-offs is of one funnel.
+    What was asked beside counts for every funnel; segments are those of the specification, and one list of drop-offs is of
+    one funnel.
 
     Rows without event_id are separate events, rows with the same one are one event. A session follows the 30-minute rule
     unless session_id is given. Without a declared horizon the file is complete to its newest event.
     Raises ConfigurationError for a wrong specification, DataError naming file and line for an unreadable event.
     """
-    funnels, is_list = read_funnels(spec)
-    if asked.segments:
-        raise ConfigurationError("--segment asks for a segment of journey.yaml; a plain file of events has none")
-    if asked.file and len(funnels) > 1:
-        raise ConfigurationError(f"--out writes the list of one funnel; {spec} has {len(funnels)}")
+    said, is_one = read_specification(spec)
+    if asked.segments and not said.segments:
+        raise ConfigurationError(
+            f"--segment asks for a segment, and {spec} has none; write it as a mapping with `funnels:` and `segments:`"
+        )
+    refuse_untold(said.segments, has_conversions=bool(said.conversions))
+    if asked.file and len(said.funnels) > 1:
+        raise ConfigurationError(f"--out writes the list of one funnel; {spec} has {len(said.funnels)}")
     frame = read_events(events)
-    answers = [answer(funnel, frame, asked) for funnel in funnels]
-    return answers if is_list else answers[0]
+    answers = [answer(funnel, frame, asked, said=said) for funnel in said.funnels]
+    return answers[0] if is_one else answers
 
 
-def answer(funnel: Funnel, events: pl.DataFrame, asked: Asked) -> dict[str, Any]:
+def refuse_untold(segments: Sequence[Segment], *, has_conversions: bool) -> None:
+    """Raise ConfigurationError for a segment that asks for something that a plain file does not tell."""
+    for segment in segments:
+        for name in segment.customer:
+            if name.endswith("_stage") or name not in KNOWN_AT_ENTRY:
+                told = ", ".join(each for each in KNOWN_AT_ENTRY if not each.endswith("_stage"))
+                raise ConfigurationError(
+                    f"segment '{segment.name}' asks for '{name}', which a plain file of events does not tell; it tells: {told}"
+                )
+            if "purchase" in name and not has_conversions:
+                raise ConfigurationError(
+                    f"segment '{segment.name}' asks for '{name}', but the specification says of no event that it is a purchase; "
+                    "add `conversions: [{event: order_placed}]`"
+                )
+        if any(when.source for when in (*segment.did, *segment.did_not)):
+            raise ConfigurationError(f"segment '{segment.name}' asks for a `source`; a plain file of events has none")
+
+
+def answer(funnel: Funnel, events: pl.DataFrame, asked: Asked, *, said: Specification) -> dict[str, Any]:
     """The answer of one funnel."""
     wanted = ranged(funnel, asked.from_day, asked.to_day, asked.breakdowns)
-    known = checked(wanted, asked, segments=())
+    known = checked(wanted, asked, segments=said.segments, where="the specification has")
     if properties := asked_properties(asked):
         carried = set().union(*(json.loads(text) for text in events["properties"]))
         refuse_properties(properties, known={*CORE_EVENTS.schema, *carried})
@@ -64,13 +89,30 @@ def answer(funnel: Funnel, events: pl.DataFrame, asked: Asked) -> dict[str, Any]
             'a line is {"occurred_at": "2026-01-31T09:00:00Z", "event": "add_to_cart", "customer_id": "ann", "properties": {}}'
         )
     newest = events.select(pl.col("occurred_at").max()).item()
+    horizon = funnel.horizon_at or newest
+    timeline = plain_timeline(events.lazy(), conversions=said.conversions)
     stored = Stored(
         events=events.lazy(),
-        members=CORE_CUSTOMER_SEGMENTS.empty(),
-        horizon=funnel.horizon_at or newest,
+        members=members(timeline, known.segments, said, horizon),
+        horizon=horizon,
         session_timeout=SESSION_TIMEOUT,
+        timeline=timeline,
+        segments=said.segments,
     )
     return answered(stored, wanted, known, asked)
+
+
+def members(
+    timeline: pl.LazyFrame, asked: Sequence[Segment], said: Specification, horizon: datetime | None
+) -> pl.DataFrame:
+    """CORE_CUSTOMER_SEGMENTS, as of the horizon, of the segments that were asked for."""
+    if not asked:
+        return CORE_CUSTOMER_SEGMENTS.empty()
+    known = timeline.filter(pl.col("occurred_at") <= horizon) if horizon else timeline
+    activity = customer_activity(known, CORE_STAGE_ENTRIES.empty().lazy(), journey=Journey())
+    customers = CORE_CUSTOMERS.conform(activity)
+    wanted = with_those_asked_for([segment.name for segment in asked], said.segments)
+    return customer_segments(customers, known, segments=wanted, matches=matches).collect()
 
 
 # ---------------------------------------------------------------- events

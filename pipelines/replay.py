@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Any
 
 import polars as pl
@@ -15,6 +14,7 @@ from pipelines.landing import JUDGED_BY_THE_CLOCK, REPLAYS, Replay
 from pipelines.settings import Workspace
 from pipelines.warehouse import Warehouse, sql_text
 from transforms.canonical import REASONS
+from transforms.nearest import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,7 @@ def refuse_unknown(what: str, name: str, known: Iterable[str]) -> None:
     """Raise ConfigurationError, with the nearest and a few of all, for a name that is not known."""
     choices = sorted(known)
     if name not in choices:
-        near = get_close_matches(name, choices, 1)
-        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        hint = did_you_mean(name, choices)
         raise ConfigurationError(f"unknown {what} '{name}'{hint}; there are: {', '.join(choices[:20])}")
 
 

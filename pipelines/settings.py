@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -21,8 +20,9 @@ from pipelines.settling import Settling
 from transforms.alerts import Alert
 from transforms.audiences import Audience
 from transforms.channel_rules import RULES
-from transforms.journey import Entry, Funnel, Journey
+from transforms.journey import Entry, Funnel, Journey, Specification
 from transforms.mapping import Source
+from transforms.nearest import did_you_mean
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PRESETS = Path(__file__).resolve().parent / "presets"
@@ -96,8 +96,7 @@ class Configuration(Entry):
         for alert in self.alerts:
             names = known[alert.metric]
             if alert.of not in names:
-                near = get_close_matches(alert.of, names, 1)
-                hint = f" (did you mean '{near[0]}'?)" if near else ""
+                hint = did_you_mean(alert.of, names)
                 raise ValueError(
                     f"alerts: no {alert.metric} of '{alert.of}'{hint}; there are: {', '.join(names) or 'none'}"
                 )
@@ -120,8 +119,7 @@ class Configuration(Entry):
             ]
             for what, name, known in asked:
                 if name is not None and name not in known:
-                    near = get_close_matches(name, known, 1)
-                    hint = f" (did you mean '{near[0]}'?)" if near else ""
+                    hint = did_you_mean(name, known)
                     raise ValueError(
                         f"audience '{audience.name}': no {what} '{name}'{hint}; there are: {', '.join(known) or 'none'}"
                     )
@@ -261,20 +259,26 @@ def refuse_unknown_keys(document: "Document") -> None:
     known = [*(name for name in Configuration.model_fields if name != "journey"), *Journey.model_fields]
     for key in document.mapping():
         if key not in known:
-            near = get_close_matches(str(key), known, 1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            hint = did_you_mean(key, known)
             line = document.lines.get((key,), 1)
             raise ConfigurationError(
                 f"{document.path}, line {line}: unknown key '{key}'{hint}; allowed: {', '.join(known)}"
             )
 
 
-def read_funnels(path: Path) -> tuple[list[Funnel], bool]:
-    """The funnel entry, or the list of them, of a specification file; and whether it was a list."""
+def read_specification(path: Path) -> tuple[Specification, bool]:
+    """What a specification file asks; and whether it has one answer, and not a list of them.
+
+    The file holds a funnel entry, a list of them, or a mapping with `funnels` and the `segments` and `conversions` they need.
+    """
     document = Document.read(path)
-    if isinstance(document.data, list):
-        return document.validate(list[Funnel], document.data), True
-    return [document.validate(Funnel, document.mapping())], False
+    if isinstance(document.data, dict) and ("funnels" in document.data or "segments" in document.data):
+        return document.validate(Specification, document.data), False
+    is_one = not isinstance(document.data, list)
+    entries = (
+        [document.validate(Funnel, document.mapping())] if is_one else document.validate(list[Funnel], document.data)
+    )
+    return Specification.model_construct(funnels=tuple(entries)), is_one
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from transforms.channels import contact_medium, with_own_channel
 from transforms.contracts import CANONICAL, CORE_CUSTOMERS, CORE_EVENTS, CORE_TOUCHES, Column, Table
 from transforms.journey import Conversion, Journey
 from transforms.kernels import changed, place_within, run_whole
-from transforms.predicates import where_expr
+from transforms.predicates import json_property, where_expr
 from transforms.sessions import WEB_EVIDENCE, assign_sessions
 from transforms.stages import entering_places, event_property, match_rules, rules_of
 
@@ -28,6 +28,7 @@ TIMELINE_INPUT = tuple(
     name for name in OWNED.schema if name in CORE_EVENTS.schema or name in ("visit_id", "given_channel")
 )
 EVENT_KEY = ("customer_id", "source", "event_id")
+OF_RULES = ("path", "hostname", "channel", "object", "state")
 SESSION_INPUT = (
     "place", "customer", "visitor_id", "visit_id", "occurred_at", "is_dated", "is_active", "is_extending", "is_counted",
     "has_arrival", "is_web", "own_channel", "utm_campaign", "source", "event_id", "event",
@@ -122,7 +123,7 @@ def _describe(ordered: pl.DataFrame, journey: Journey) -> pl.DataFrame:
             is_active=~robot_or_own
             & ~pl.col("event").is_in([*journey.sessions.passive_kinds, *journey.sessions.extending]),
             is_extending=~robot_or_own & pl.col("event").is_in(journey.sessions.extending),
-            is_conversion=_is_conversion(journey.conversions),
+            is_conversion=is_conversion(journey.conversions),
             has_arrival=seen | pl.col("given_channel").is_not_null(),
             is_web=seen | pl.col("object").is_null(),
             own_channel=pl.coalesce("own_channel", contact_medium(pl.col("event"))),
@@ -132,7 +133,8 @@ def _describe(ordered: pl.DataFrame, journey: Journey) -> pl.DataFrame:
     )
 
 
-def _is_conversion(conversions: Sequence[Conversion]) -> pl.Expr:
+def is_conversion(conversions: Sequence[Conversion]) -> pl.Expr:
+    """True for an event that is listed as a conversion."""
     listed = [(pl.col("event") == each.event) & where_expr(each.where, event_property) for each in conversions]
     return pl.any_horizontal(pl.lit(False), *listed)
 
@@ -142,6 +144,24 @@ def _has_converted_before() -> pl.Expr:
     converted = (pl.col("is_conversion") & pl.col("is_counted")).cast(pl.UInt32)
     before = converted.cum_sum() - converted
     return before > pl.when(changed(["customer"])).then(before).forward_fill()
+
+
+def plain_timeline(events: pl.LazyFrame, *, conversions: Sequence[Conversion]) -> pl.LazyFrame:
+    """The events of a plain file as a timeline, with what follows from them without a journey.
+
+    In:  customer_id, event_id, occurred_at, seq, properties and other columns of CORE_EVENTS; what a rule's `when` asks for
+         and no column has (path, hostname, channel, object, state) is a property.
+    Out: CORE_EVENTS, ordered by (customer_id, event_number); every event counts. Rows without a customer are left out.
+    """
+    there = events.collect_schema().names()
+    lifted = [json_property(name).alias(name) for name in OF_RULES if name not in there]
+    ordered = events.filter(pl.col("customer_id").is_not_null()).sort("customer_id", "occurred_at", "seq", "event_id")
+    counted = ordered.with_columns(*lifted, is_counted=pl.lit(True), customer=pl.col("customer_id").rle_id())
+    told = counted.with_columns(
+        event_number=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).over("customer_id"),
+        is_conversion=is_conversion(conversions),
+    )
+    return CORE_EVENTS.conform(told.with_columns(is_customer=_has_converted_before()))
 
 
 # ---------------------------------------------------------------- touches

@@ -9,7 +9,8 @@ import polars as pl
 
 from transforms.funnel_answer import answer_steps, instant_text, mandatory_before, ordered_times, rate_of, reached_step
 from transforms.funnel_stream import NOT_KNOWN, counted_events, property_text
-from transforms.journey import Funnel
+from transforms.journey import Funnel, Segment
+from transforms.segments import ENTRY
 from transforms.statistics import change_by_step, compared_rates, exported, newcombe, wilson
 
 Every = Literal["day", "week", "month"]
@@ -156,23 +157,41 @@ def _range(funnel: Funnel, horizon: datetime | None) -> dict[str, Any]:
 
 
 def compare_segments(
-    entrants: pl.DataFrame, members: pl.DataFrame, names: Sequence[str], funnel: Funnel, *, horizon: datetime | None
+    entrants: pl.DataFrame,
+    members: pl.DataFrame,
+    asked: Sequence[Segment],
+    funnel: Funnel,
+    *,
+    in_segments: pl.DataFrame,
+    horizon: datetime | None,
 ) -> list[dict[str, Any]]:
     """Each segment against the entrants who are not in it, in the order asked for.
 
-    In:  MART_FUNNEL_ENTRANTS; CORE_CUSTOMER_SEGMENTS.
-    Out: `steps` (as of a funnel's answer), `total_rate` of the segment and `rest_rate`, and what `compared_rates` adds; the p values
+    In:  MART_FUNNEL_ENTRANTS; CORE_CUSTOMER_SEGMENTS, for segments as of the horizon; `in_segments`, what `segments_at_entry` says of
+         these entrants, for those as of entry.
+    Out: `as_of`, `steps` (as of a funnel's answer), `total_rate` of the segment and `rest_rate`, and what `compared_rates` adds; the p values
          are adjusted for the number of segments. Segments may overlap.
     """
     sides = []
-    for name in names:
-        customers = members.filter(pl.col("segment") == name)["customer_id"]
-        inside = pl.col("customer_id").is_in(customers.implode()).fill_null(False)
-        sides.append((name, entrants.filter(inside), entrants.filter(~inside)))
+    for segment in asked:
+        at_entry = segment.as_of == "entry"
+        rows = (in_segments if at_entry else members).filter(pl.col("segment") == segment.name)
+        here, there = (
+            entrants.join(
+                rows, on=ENTRY if at_entry else "customer_id", how=how, nulls_equal=at_entry, maintain_order="left"
+            )
+            for how in ("semi", "anti")
+        )
+        sides.append((segment, here, there))
     tests = _tests([(here, there) for _, here, there in sides], funnel)
     return [
-        {"segment": name, "steps": answer_steps(here, funnel, horizon=horizon), **test}
-        for (name, here, _), test in zip(sides, tests, strict=True)
+        {
+            "segment": segment.name,
+            "as_of": segment.as_of,
+            "steps": answer_steps(here, funnel, horizon=horizon),
+            **test,
+        }
+        for (segment, here, _), test in zip(sides, tests, strict=True)
     ]
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from transforms.contracts import CORE_EVENTS, TIME
-from transforms.journey import AsOfStep, Breakdown, Funnel, Step
+from transforms.journey import SEGMENT, AsOfStep, Breakdown, Funnel, Step
 from transforms.kernels import number_of_each, places_by
 from transforms.predicates import PropertyOf, json_property, where_expr
 
@@ -42,10 +42,10 @@ def columns_needed(funnel: Funnel) -> set[str]:
 
 
 def asked_properties(funnel: Funnel) -> list[str]:
-    """The properties that filters, breakdowns and `hold_constant` name."""
+    """The properties that filters, breakdowns and `hold_constant` name; segments are none."""
     filters = [*(step.where for step in funnel.steps), *(item.where for item in funnel.exclusions)]
     groups = [*(breakdown.by for breakdown in funnel.breakdowns), funnel.hold_constant]
-    return sorted({name for part in (*filters, *groups) for name in part})
+    return sorted({name for part in (*filters, *groups) for name in part if not name.startswith(SEGMENT)})
 
 
 def owned_property(name: str) -> tuple[str | None, str]:

@@ -23,7 +23,7 @@ from transforms.funnel_stream import (
     step_columns,
     subject,
 )
-from transforms.journey import Breakdown, Funnel
+from transforms.journey import SEGMENT, Breakdown, Funnel
 
 __all__ = ["columns_needed", "funnel_answer", "funnel_definitions", "funnel_entrant_groups", "funnel_entrants"]
 
@@ -54,10 +54,12 @@ def funnel_entrant_groups(
     *,
     horizon: datetime | None,
     session_timeout: timedelta = HALF_HOUR,
+    in_segments: pl.LazyFrame | None = None,
 ) -> pl.LazyFrame:
     """The groups of each breakdown to which the attempts of a funnel belong.
 
-    In:  events as of `funnel_entrants`, and the MART_FUNNEL_ENTRANTS made of them.
+    In:  events as of `funnel_entrants`, and the MART_FUNNEL_ENTRANTS made of them; for breakdowns by a segment, what
+         `segments_at_entry` says of these entrants.
     Out: MART_FUNNEL_ENTRANT_GROUPS, sorted by breakdown, entry and value. As of entry and by first or last touch every
          entrant is in one group; at a step and of all events a unit is searched again within each value, so groups do
          not add up.
@@ -67,7 +69,7 @@ def funnel_entrant_groups(
     for breakdown in funnel.breakdowns:
         if known is not None and breakdown.as_of == "entry":
             key = {"unit_id": "unit_id", "entry_source": "source", "entry_event_id": "event_id"}
-            values = entry_values(events, known, funnel, breakdown, horizon=horizon)
+            values = entry_values(events, known, funnel, breakdown, horizon=horizon, in_segments=in_segments)
             rows = known.join(values, left_on=list(key), right_on=list(key.values()), how="left", nulls_equal=True)
         elif known is not None and breakdown.as_of in ("first_touch", "last_touch"):
             rows = known.join(touch_values(events, funnel, breakdown, horizon=horizon), on="unit_id", how="left")
@@ -188,17 +190,40 @@ def in_rows(values: pl.Series, width: int) -> pl.Series:
 
 
 def entry_values(
-    events: pl.LazyFrame, entrants: pl.DataFrame, funnel: Funnel, breakdown: Breakdown, *, horizon: datetime | None
+    events: pl.LazyFrame,
+    entrants: pl.DataFrame,
+    funnel: Funnel,
+    breakdown: Breakdown,
+    *,
+    horizon: datetime | None,
+    in_segments: pl.LazyFrame | None = None,
 ) -> pl.DataFrame:
-    """unit_id, source, event_id, parts: the properties on the step-1 events of some entrants."""
+    """unit_id, source, event_id, parts: the properties on the step-1 events of some entrants, and their segments."""
     reach = with_keys(counted_events(events, funnel, horizon=horizon))
-    text = property_text(set(reach.collect_schema().names()))
     entries = entrants.lazy().select("unit_id", source="entry_source", event_id="entry_event_id").unique()
-    parts = pl.concat_list([text(name).fill_null(NOT_KNOWN) for name in breakdown.by])
     entering = funnel.steps if funnel.order == "any" else funnel.steps[:1]
     begins = pl.any_horizontal([subject(step) for step in entering])
     found = reach.filter(begins).join(entries, on=["unit_id", "source", "event_id"], how="semi", nulls_equal=True)
+    if in_segments is not None:
+        found = with_segments(found, breakdown, in_segments)
+    text = property_text(set(found.collect_schema().names()))
+    parts = pl.concat_list([text(name).fill_null(NOT_KNOWN) for name in breakdown.by])
     return found.select("unit_id", "source", "event_id", parts=parts).collect()
+
+
+def with_segments(entries: pl.LazyFrame, breakdown: Breakdown, in_segments: pl.LazyFrame) -> pl.LazyFrame:
+    """Step-1 events with a column for each segment of a breakdown: yes or no."""
+    for name in breakdown.segments:
+        inside = in_segments.filter(pl.col("segment") == name).select(
+            "customer_id", source="entry_source", event_id="entry_event_id", is_in=pl.lit(True)
+        )
+        told = pl.when(pl.col("is_in").fill_null(False)).then(pl.lit("yes")).otherwise(pl.lit("no"))
+        entries = (
+            entries.join(inside, on=["customer_id", "source", "event_id"], how="left", nulls_equal=True)
+            .with_columns(told.alias(f"{SEGMENT}{name}"))
+            .drop("is_in")
+        )
+    return entries
 
 
 def touch_values(

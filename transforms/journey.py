@@ -7,7 +7,6 @@ and figures is here. Reading the file itself, with line numbers in errors, is `p
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -23,8 +22,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from transforms.contracts import IDENTIFIERS, VISITOR_NAMESPACES
+from transforms.contracts import CORE_CUSTOMERS, IDENTIFIERS, VISITOR_NAMESPACES
 from transforms.funnel_compat import Product, with_compat
+from transforms.nearest import did_you_mean
 from transforms.predicates import Where
 
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -43,8 +43,7 @@ class Entry(BaseModel):
             allowed = [field.alias or name for name, field in cls.model_fields.items()]
             for key in value:
                 if key not in allowed and key not in cls.model_fields:
-                    near = get_close_matches(str(key), allowed, 1)
-                    hint = f" (did you mean '{near[0]}'?)" if near else ""
+                    hint = did_you_mean(key, allowed)
                     message = f"unknown key '{key}'{hint}; allowed: {', '.join(allowed)}"
                     raise PydanticCustomError("unknown_key", "{message}", {"message": message, "key": key})
         return value
@@ -304,11 +303,28 @@ class AsOfStep(Entry):
     step: int = Field(ge=1)
 
 
+SEGMENT = "segment."
+
+
 class Breakdown(Entry):
     """Properties that split a funnel, and at which event they are read."""
 
-    by: Names = Field(min_length=1)
+    by: Names = Field(min_length=1, description="Properties; segment.NAME is a segment of journey.yaml, yes or no.")
     as_of: Literal["entry", "first_touch", "last_touch", "all_events"] | AsOfStep = "entry"
+
+    @model_validator(mode="after")
+    def _segments_as_of_entry(self) -> "Breakdown":
+        if self.segments and self.as_of != "entry":
+            raise ValueError(
+                f"a breakdown by {SEGMENT}{self.segments[0]} is as of entry; "
+                f"write {{by: [{SEGMENT}{self.segments[0]}], as_of: entry}}"
+            )
+        return self
+
+    @property
+    def segments(self) -> list[str]:
+        """The segments among `by`."""
+        return [name.removeprefix(SEGMENT) for name in self.by if name.startswith(SEGMENT)]
 
     @property
     def label(self) -> str:
@@ -404,7 +420,20 @@ class Funnel(Entry):
             raise ValueError(f"funnel '{self.name}': the same breakdown is asked for twice")
         if self.starts_at and self.ends_at and self.starts_at >= self.ends_at:
             raise ValueError(f"funnel '{self.name}': `from` {self.from_} lies after `to` {self.to}")
+        filters = [*(step.where for step in self.steps), *(exclusion.where for exclusion in self.exclusions)]
+        asked = [*self.hold_constant, *(name for where in filters for name in where)]
+        by_segment = [name for name in asked if name.startswith(SEGMENT)]
+        if by_segment:
+            raise ValueError(
+                f"funnel '{self.name}': '{by_segment[0]}' is no property of an event; "
+                "a segment goes under `breakdowns`, or with --segment"
+            )
         return self
+
+    @property
+    def segments(self) -> list[str]:
+        """The segments that its breakdowns are by."""
+        return [name for breakdown in self.breakdowns for name in breakdown.segments]
 
     def span_of(self, exclusion: Exclusion) -> tuple[int, int]:
         """The steps between which an exclusion applies, from 1: by default the first and the last mandatory one."""
@@ -453,14 +482,137 @@ def checked_zone(value: str) -> str:
 # ---------------------------------------------------------------- segments, figures, changes
 
 
+class Deed(When):
+    """What the customers of a segment have done, and how often."""
+
+    at_least: int = Field(1, ge=1, description="So many events of the customer must match.")
+
+
 class Segment(Entry):
-    """A named group of customers: those with some event that passes, or customers with some property."""
+    """A named group of customers, by what is known of them and what they did. semantics.md §8, breakdown as of entry."""
 
     name: str
     description: str = ""
+    as_of: Literal["horizon", "entry"] = Field(
+        "horizon",
+        description="entry: in a funnel each attempt is judged by what was known and done up to its first step; "
+        "everywhere else, and with horizon, by all there is.",
+    )
     customer: Where = Field(default_factory=dict, description="On columns of core.customers.")
-    did: tuple[When, ...] = Field((), description="Each must be matched by some event of the customer.")
+    properties: Where = Field(
+        default_factory=dict, description="On what events last said of the customer, as customer.NAME in a funnel."
+    )
+    account: Where = Field(
+        default_factory=dict, description="On what the customer's events last said of their account."
+    )
+    did: tuple[Deed, ...] = Field((), description="Each must be matched by some event of the customer.")
     did_not: tuple[When, ...] = Field((), description="None may be matched by any event of the customer.")
+    in_: Names = Field((), alias="in", description="Segments that the customer must be in, each, at the same instant.")
+    not_in: Names = Field((), description="Segments that the customer must not be in.")
+
+    @model_validator(mode="after")
+    def _columns_exist(self) -> "Segment":
+        for name in self.customer:
+            if name not in CORE_CUSTOMERS.schema:
+                known = ", ".join(CORE_CUSTOMERS.schema)
+                raise ValueError(
+                    f"segment '{self.name}' asks for the property '{name}'{did_you_mean(name, CORE_CUSTOMERS.schema)}, "
+                    f"but customers only have: {known}; what events say of a customer goes under `properties`"
+                )
+        return self
+
+
+KNOWN_AT_ENTRY = (
+    "account_id", "first_seen_at", "last_seen_at", "event_count", "first_purchase_at", "purchase_count", "current_stage",
+    "furthest_stage",
+)  # fmt: skip
+
+
+def with_those_asked_for(names: Sequence[str], segments: Sequence[Segment]) -> list[Segment]:
+    """Some segments and those that they ask for, each after all that it asks for.
+
+    Raises ValueError for a segment that is not there (with the nearest), and for one that asks for itself (with the circle).
+    """
+    known = {segment.name: segment for segment in segments}
+    found: dict[str, Segment] = {}
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        if name in way:
+            circle = " → ".join((*way[way.index(name) :], name))
+            raise ValueError(f"segment '{name}' asks for itself: {circle}; take one `in` or `not_in` out")
+        if name not in known:
+            user = f"segment '{way[-1]}' asks for" if way else "there is no"
+            raise ValueError(
+                f"{user} the segment '{name}'{did_you_mean(name, known)}; there are: {', '.join(known) or 'none'}"
+            )
+        if name not in found:
+            for other in (*known[name].in_, *known[name].not_in):
+                visit(other, (*way, name))
+            found[name] = known[name]
+
+    for name in names:
+        visit(name, ())
+    return list(found.values())
+
+
+def check_segments(segments: Sequence[Segment], funnels: Sequence["Funnel"]) -> None:
+    """Raise ValueError, at the key that is wrong, for segments and breakdowns by segment that cannot be told."""
+    key = "segments"
+    try:
+        for segment in segments:
+            check_as_of(segment, segments)
+        key = "funnels"
+        for funnel in funnels:
+            for name in funnel.segments:
+                check_breakdown(name, segments, f"funnel '{funnel.name}'")
+    except ValueError as error:
+        raise PydanticCustomError("segment", "{message}", {"message": str(error), "key": key}) from error
+
+
+def check_as_of(segment: Segment, segments: Sequence[Segment]) -> None:
+    """Raise ValueError where a segment asks for more than can be known as of when it is told."""
+    for other in with_those_asked_for([segment.name], segments):
+        late = sorted(set(other.customer) - set(KNOWN_AT_ENTRY))
+        if segment.as_of == "entry" and late:
+            through = "" if other is segment else f" (through '{other.name}')"
+            raise ValueError(
+                f"segment '{segment.name}' is as of entry, but asks{through} for {', '.join(late)}, which is known as of "
+                f"the horizon only; as of entry there are: {', '.join(KNOWN_AT_ENTRY)}, `properties`, `account`, `did`"
+            )
+
+
+def check_breakdown(name: str, segments: Sequence[Segment], user: str) -> None:
+    """Raise ValueError where a breakdown by this segment would not be as of entry."""
+    known = {segment.name: segment for segment in segments}
+    if name not in known:
+        raise ValueError(
+            f"{user} has a breakdown by the segment '{name}'{did_you_mean(name, known)}; "
+            f"there are: {', '.join(known) or 'none'}"
+        )
+    if known[name].as_of != "entry":
+        raise ValueError(
+            f"{user} has a breakdown by the segment '{name}', which is as of the horizon: it would sort entrants by what they "
+            "did later; give the segment `as_of: entry`"
+        )
+
+
+class Specification(Entry):
+    """What a plain file of events is asked: funnels, and the segments and conversions that they need."""
+
+    funnels: tuple[Funnel, ...] = Field(min_length=1)
+    segments: tuple[Segment, ...] = ()
+    conversions: tuple[Conversion, ...] = Field(
+        (), description="Events that count as a purchase, for `purchase_count`."
+    )
+
+    @model_validator(mode="after")
+    def _segments_fit(self) -> "Specification":
+        names = [segment.name for segment in self.segments]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two segments are called '{twice[0]}'; names are unique")
+        check_segments(self.segments, self.funnels)
+        return self
 
 
 class Kpi(Entry):
@@ -544,6 +696,7 @@ class Journey(Entry):
             for step in funnel.steps:
                 if step.stage is not None:
                     self.stage_named(step.stage, f"funnel '{funnel.name}'")
+        check_segments(self.segments, self.funnels)
         for kpi in self.kpis:
             self.stage_named(kpi.stage, f"kpi '{kpi.metric}'")
         for change in self.changes:
@@ -564,8 +717,7 @@ class Journey(Entry):
         own = own_stage_name(name, self.stage_names)
         if own is not None:
             return own
-        near = get_close_matches(name, self.stage_names, 1)
-        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        hint = did_you_mean(name, self.stage_names)
         raise ValueError(
             f"{user} uses the stage '{name}', but the journey only has: {', '.join(self.stage_names) or 'none'}{hint}"
         )

@@ -11,7 +11,6 @@ import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from difflib import get_close_matches
 from functools import partial
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
@@ -21,6 +20,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from transforms.contracts import TIME
 from transforms.journey import Duration, Entry, MaybeInstant, Names, checked_zone
+from transforms.nearest import did_you_mean
 from transforms.predicates import Where, as_text, where_expr
 from transforms.times import is_bare_date, parsed_times
 from transforms.wholes import name_pattern
@@ -139,8 +139,7 @@ def checked_fields(value: Any) -> Any:
     """Refuse a field that events do not have; name the nearest."""
     for name in value if isinstance(value, Mapping) else ():
         if name not in FIELDS:
-            near = get_close_matches(str(name), FIELDS, 1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            hint = did_you_mean(name, FIELDS)
             raise ValueError(
                 f"unknown field '{name}'{hint}; put it under `properties`, or use one of: {', '.join(FIELDS)}"
             )

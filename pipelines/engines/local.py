@@ -8,9 +8,10 @@ import io
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -49,7 +50,9 @@ from transforms.identity import (
     resolve_identity,
     shared_identifications,
 )
-from transforms.journey import Funnel, Identity
+from transforms.journey import Funnel, Identity, Journey, with_those_asked_for
+from transforms.segments import columns_told, segments_at_entry
+from transforms.stages import matches
 
 OWNED = (*TIMELINE_INPUT, "fingerprint", "is_web")
 IS_TOUCHED = "customer_id IN (SELECT customer_id FROM state.touched WHERE name = $name)"
@@ -236,7 +239,10 @@ class LocalEngine:
         bucket; accounts span customers, so theirs are read whole, and always anew.
         """
         timeout = str(self.configuration.journey.sessions.timeout)
-        rules = {funnel.name: rules_version({"funnel": funnel, "timeout": timeout}) for funnel in funnels}
+        rules = {
+            funnel.name: rules_version({"funnel": funnel, "timeout": timeout, **self._segment_settings(funnel)})
+            for funnel in funnels
+        }
         with self.warehouse.writing() as connection:
             kept = searched_before(connection, funnels, rules, horizons)
             again = [funnel for funnel in funnels if funnel.name in kept]
@@ -266,8 +272,18 @@ class LocalEngine:
         self, connection: Connection, funnels: Sequence[Funnel], horizons: Mapping[str, datetime | None]
     ) -> None:
         if funnels:
-            events = lazily(connection, "FROM core.events WHERE account_id IS NOT NULL")
+            by_segment = any(funnel.segments for funnel in funnels)
+            events = lazily(
+                connection, "FROM core.events" if by_segment else "FROM core.events WHERE account_id IS NOT NULL"
+            )
             self._add_attempts(connection, events, funnels, horizons)
+
+    def _segment_settings(self, funnel: Funnel) -> dict[str, Any]:
+        """What else decides the groups of a funnel that has breakdowns by segments."""
+        journey = self.configuration.journey
+        if not funnel.segments:
+            return {}
+        return {"segments": with_those_asked_for(funnel.segments, journey.segments), "stages": journey.stage_names}
 
     def _add_attempts(
         self,
@@ -276,8 +292,7 @@ class LocalEngine:
         funnels: Sequence[Funnel],
         horizons: Mapping[str, datetime | None],
     ) -> None:
-        timeout = self.configuration.journey.sessions.timeout
-        for name, frame in attempts_of(events, funnels, horizons, session_timeout=timeout):
+        for name, frame in attempts_of(events, funnels, horizons, journey=self.configuration.journey):
             insert(connection, TABLES[name], frame)
 
     # ------------------------------------------------------------ buckets
@@ -297,21 +312,29 @@ class LocalEngine:
 
 
 def attempts_of(
-    events: pl.LazyFrame,
-    funnels: Sequence[Funnel],
-    horizons: Mapping[str, datetime | None],
-    *,
-    session_timeout: timedelta,
+    events: pl.LazyFrame, funnels: Sequence[Funnel], horizons: Mapping[str, datetime | None], *, journey: Journey
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """The counted attempts of each funnel, and the groups of its breakdowns: the name of a table, and rows of it."""
-    columns = sorted(set().union(*(columns_needed(funnel) for funnel in funnels)))
-    read = events.select(columns).collect().lazy()
+    read, timeout = events.select(columns_read(funnels, journey)).collect().lazy(), journey.sessions.timeout
     for funnel in funnels:
         horizon = horizons[funnel.name]
-        entrants = funnel_entrants(read, funnel, horizon=horizon, session_timeout=session_timeout).collect()
+        entrants = funnel_entrants(read, funnel, horizon=horizon, session_timeout=timeout).collect()
         yield ENTRANTS, entrants
-        groups = funnel_entrant_groups(read, entrants.lazy(), funnel, horizon=horizon, session_timeout=session_timeout)
+        in_segments = segments_at_entry(
+            entrants.lazy(), read, names=funnel.segments, segments=journey.segments, stages=journey.stage_names,
+            matches=matches,
+        ) if funnel.segments else None  # fmt: skip
+        groups = funnel_entrant_groups(
+            read, entrants.lazy(), funnel, horizon=horizon, session_timeout=timeout, in_segments=in_segments
+        )
         yield GROUPS, groups.collect()
+
+
+def columns_read(funnels: Sequence[Funnel], journey: Journey) -> list[str]:
+    """The columns of core.events that finding the attempts at these funnels reads."""
+    by_segments = [name for funnel in funnels for name in funnel.segments]
+    told = columns_told(by_segments, journey.segments, matches=matches) if by_segments else set()
+    return sorted(told.union(*(columns_needed(funnel) for funnel in funnels)))
 
 
 # ---------------------------------------------------------------- evidence in parts

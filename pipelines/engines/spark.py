@@ -24,14 +24,13 @@ from urllib.parse import urlsplit
 import polars as pl
 
 from pipelines.engines.increments import ENTRANTS, GROUPS, forget_following, note_built, rules_version
-from pipelines.engines.local import LocalEngine, read_bucket, rewrite, row_counts
+from pipelines.engines.local import LocalEngine, columns_read, read_bucket, rewrite, row_counts
 from pipelines.engines.per_customer import PER_CUSTOMER
 from pipelines.engines.spark_tasks import Work
 from pipelines.engines.storage import Storage, folder_of
 from pipelines.errors import DataError
 from pipelines.warehouse import Connection, insert, quoted, run, sql_text
 from transforms.contracts import TABLES
-from transforms.funnel_stream import columns_needed
 from transforms.identity import NOTHING_RETRACTED, shared_identifications
 from transforms.journey import Funnel, Journey
 
@@ -102,21 +101,27 @@ class SparkEngine(LocalEngine):
             return row_counts(connection, "core.events")
 
     def funnels(self, funnels: Sequence[Funnel], *, horizons: Mapping[str, datetime | None]) -> dict[str, int]:
-        """Rewrite the counted attempts of every funnel, and the groups of their breakdowns."""
+        """Rewrite the counted attempts of every funnel, and the groups of their breakdowns.
+
+        Accounts whose people are split by segments need whatever these people did elsewhere too: those funnels are searched here.
+        """
+        here = [funnel for funnel in funnels if funnel.unit == "account" and funnel.segments]
+        there = [funnel for funnel in funnels if funnel not in here]
         with self.warehouse.writing() as connection, self._storage("funnels") as storage:
             buckets = list(self._buckets(connection, None))
-            columns = sorted(set().union({"account_id"}, *(columns_needed(funnel) for funnel in funnels)))
+            columns = sorted({"account_id", *columns_read(there, self._journey)})
             for number, bucket in enumerate(buckets):
                 storage.write(
                     read_bucket(connection, "core.events", bucket).select(columns).collect(), "core.events", number
                 )
             work = Work(storage, self._journey, len(buckets), {"core.events": len(buckets)})
-            asked = replace(work, funnels=tuple(funnels), horizons=dict(horizons))
-            files = self._work("funnels", asked) if funnels else []
+            asked = replace(work, funnels=tuple(there), horizons=dict(horizons))
+            files = self._work("funnels", asked) if there else []
             for name in (ENTRANTS, GROUPS):
                 connection.execute(f"DELETE FROM {quoted(name)}")
             run(connection, "state/forget_built.sql", {"name": ENTRANTS})
             load(connection, storage, files, (ENTRANTS, GROUPS))
+            self._search_accounts(connection, here, horizons)
             return row_counts(connection, ENTRANTS, GROUPS)
 
     # ------------------------------------------------------------ to and from the storage

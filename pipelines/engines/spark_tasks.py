@@ -12,12 +12,11 @@ from datetime import datetime
 import polars as pl
 import pyarrow as pa
 
-from pipelines.engines.local import attempts_of, evidence
+from pipelines.engines.local import attempts_of, columns_read, evidence
 from pipelines.engines.per_customer import PER_CUSTOMER
 from pipelines.engines.storage import Storage
 from transforms.contracts import CORE_CUSTOMER_ALIASES, CORE_IDENTITY_EDGES, CORE_IDENTITY_MAP, IDENTIFIERS
 from transforms.events import OWNED, TIMELINE_INPUT, build_timeline
-from transforms.funnel_stream import columns_needed
 from transforms.hashing import digest_id
 from transforms.identity import (
     NOTHING_RETRACTED,
@@ -337,7 +336,7 @@ def searched(work: Work, number: int) -> Iterator[Piece]:
 
 def of_accounts(work: Work, number: int) -> Iterator[Piece]:
     """The events of accounts in one bucket of customers, spread over buckets of accounts."""
-    columns = sorted(set().union(*(columns_needed(funnel) for funnel in work.funnels)))
+    columns = columns_read(work.funnels, work.journey)
     rows = work.storage.read("core.events", number).filter(pl.col("account_id").is_not_null()).select(columns)
     yield from spread("events", rows.with_columns(bucket=text_bucket(pl.col("account_id"), work.buckets)).collect())
 
@@ -352,7 +351,7 @@ def _attempts(work: Work, bucket: int, events: pl.LazyFrame, *, is_of_accounts: 
     if not funnels:
         return
     found: dict[str, list[pl.DataFrame]] = {}
-    for name, frame in attempts_of(events, funnels, work.horizons, session_timeout=work.journey.sessions.timeout):
+    for name, frame in attempts_of(events, funnels, work.horizons, journey=work.journey):
         found.setdefault(name, []).append(frame)
     for name, frames in found.items():
         yield from work.write(name, bucket, pl.concat(frames))

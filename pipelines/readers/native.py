@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import PurePath
 from typing import Any
 
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 
 from pipelines.errors import ConfigurationError
 from transforms.mapping import PERSONAL, REST, Bare, Source, Wanted
+from transforms.nearest import did_you_mean
 
 ENDINGS = {
     ".parquet": "parquet",
@@ -194,8 +194,7 @@ def _unknown_table(table: str, native: Native) -> str:
         return (
             f'give `files` by table, such as {{{shown}: "…/{shown}*"}}; {native.name} has: {", ".join(native.tables)}'
         )
-    near = get_close_matches(table, native.tables, 1)
-    hint = f" (did you mean '{near[0]}'?)" if near else ""
+    hint = did_you_mean(table, native.tables)
     return f"{native.name} has no table '{table}'{hint}; it has: {', '.join(native.tables)}"
 
 

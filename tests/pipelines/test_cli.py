@@ -44,6 +44,7 @@ sources:
     properties: [shipping]
 segments:
   - {name: buyers, customer: {purchase_count: {gte: 1}}}
+  - {name: had bought, as_of: entry, in: [buyers]}
 """
 WITHOUT_IDENTITY = '{"messageId": "x1", "type": "page", "timestamp": "2026-01-06T00:00:00Z"}'
 WITHOUT_TIME = '{"messageId": "x2", "type": "page", "anonymousId": "a1"}'
@@ -765,7 +766,13 @@ def test_an_impossible_range_ends_with_2(arguments: list[str], said: str, shop: 
             ["--from", "2026-01-06", "--to", "2026-01-07", "--compare-to", "2026-01-05..2026-01-01"],
             "lies after",
         ),
-        (["--segment", "buyer"], "unknown segment 'buyer' (did you mean 'buyers'?); journey.yaml has: buyers"),
+        (
+            ["--segment", "buyer"],
+            "unknown segment 'buyer' (did you mean 'buyers'?); journey.yaml has: buyers, had bought",
+        ),
+        (["--breakdown", "segment.had_bought"], "segment 'had_bought' (did you mean 'had bought'?)"),
+        (["--breakdown", "segment.buyers"], "which is as of the horizon"),
+        (["--experiment", "segment.buyers"], "'segment.buyers' is a segment"),
         (["--trend", "year"], "--trend takes day, week, month; found 'year'"),
         (["--drop-offs", "add_to_card"], "unknown step 'add_to_card' (did you mean 'add_to_cart'?)"),
         (["--drop-offs", "9"], "unknown step '9'"),
@@ -806,6 +813,20 @@ def test_a_funnel_tells_every_comparison_that_is_asked_for(shop: Workspace) -> N
     assert "Against 2026-01-05 to 2026-01-06" in printed
     assert "sample ratio as meant" in printed
     assert "Segment buyers" in printed
+
+
+def test_a_segment_as_of_entry_is_told_by_option_and_by_breakdown_alike(shop: Workspace) -> None:
+    asked = ["--segment", "had bought", "--segment", "buyers", "--breakdown", "segment.had bought"]
+
+    answer = journeys("funnel", "checkout", *asked, "-w", shop.root, "--json").answer
+
+    at_entry, now = answer["segments"]
+    groups = {group["values"][0]: group["steps"] for group in answer["groups"]}
+    assert (at_entry["as_of"], now["as_of"]) == ("entry", "horizon")
+    assert groups.get("yes", at_entry["steps"])[-1]["count"] == at_entry["steps"][-1]["count"]
+    assert groups["no"][0]["count"] == answer["steps"][0]["count"] - at_entry["steps"][0]["count"]
+    assert at_entry["steps"][0]["count"] < now["steps"][0]["count"]
+    assert "Segment had bought (as of entry)" in journeys("funnel", "checkout", *asked, "-w", shop.root).out
 
 
 def test_who_stopped_is_kept_as_a_file_as_long_as_the_bar(shop: Workspace, tmp_path: Path) -> None:
@@ -912,7 +933,7 @@ def test_a_plain_file_answers_what_a_warehouse_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--segment", "buyers"], "--segment asks for a segment of journey.yaml; a plain file of events has none"),
+        (["--segment", "buyers"], "--segment asks for a segment, and "),
         (["--breakdown", "evnt"], "unknown property 'evnt' (did you mean 'event'?)"),
         (["--drop-offs", "z"], "unknown step 'z'"),
         (["--from", "2024-02-01", "--to", "2024-01-01"], "2024-02-01"),

@@ -151,3 +151,54 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path):
 def test_a_wrong_specification_is_named_by_its_key(tmp_path: Path, spec: str, problem: str):
     with pytest.raises(ConfigurationError, match=problem):
         answered(tmp_path, [event("2024-01-01", "A")], spec)
+
+
+WITH_SEGMENTS = """
+funnels: [{name: again, steps: [{event: view}, {event: buy}], window: 60m, attempt: all, breakdowns: [segment.had bought]}]
+conversions: [{event: buy}]
+segments:
+  - {name: had bought, as_of: entry, customer: {purchase_count: {gte: 1}}}
+  - {name: buyers, customer: {purchase_count: {gte: 1}}}
+  - {name: readers, as_of: entry, did: [{event: view, path: "/blog/**", at_least: 2}]}
+"""
+VISITS = [
+    event("2024-01-01T10:00:00Z", "view", path="/blog/a"),
+    event("2024-01-01T10:10:00Z", "buy"),
+    event("2024-01-05T10:00:00Z", "view", path="/blog/b"),
+]
+
+
+def test_a_specification_may_bring_segments_as_of_entry_and_as_of_the_end_of_the_file(tmp_path: Path):
+    (tmp_path / "spec.yaml").write_text(WITH_SEGMENTS, encoding="utf-8")
+    (tmp_path / "events.ndjson").write_text("\n".join(map(json.dumps, VISITS)), encoding="utf-8")
+    asked = Asked(segments=["had bought", "buyers", "readers"])
+
+    (told,) = answer_from_file(tmp_path / "spec.yaml", tmp_path / "events.ndjson", asked)
+
+    assert {group["values"][0]: counts(group) for group in told["groups"]} == {"no": [1, 1], "yes": [1, 0]}
+    assert {item["segment"]: counts(item) for item in told["segments"]} == {
+        "had bought": [1, 0],
+        "buyers": [2, 1],
+        "readers": [1, 0],
+    }
+
+
+@pytest.mark.parametrize(
+    ("segment", "said"),
+    [
+        (
+            "{name: x, customer: {is_lead: true}}",
+            "asks for 'is_lead', which a plain file of events does not tell; it tells: account_id",
+        ),
+        ("{name: x, customer: {current_stage: buy}}", "asks for 'current_stage', which a plain file"),
+        ("{name: x, customer: {purchase_count: 1}}", "add `conversions: [{event: order_placed}]`"),
+        ("{name: x, did: [{source: web}]}", "asks for a `source`; a plain file of events has none"),
+    ],
+)
+def test_what_a_plain_file_does_not_tell_of_a_customer_is_refused(tmp_path: Path, segment: str, said: str):
+    spec = f"funnels: [{{name: f, steps: [{{event: view}}]}}]\nsegments: [{segment}]\n"
+
+    with pytest.raises(ConfigurationError) as told:
+        answered(tmp_path, VISITS, spec)
+
+    assert said in str(told.value)

@@ -82,7 +82,7 @@ RULES = {
             "name": "order",
             "steps": [{"event": "page_view"}, {"event": "add_to_cart"}, {"event": "order_placed"}],
             "window": "5d",
-            "breakdowns": ["channel"],
+            "breakdowns": ["channel", "segment.lookers"],
         },
         {"name": "visit", "unit": "session", "steps": [{"event": "page_view"}, {"event": "login"}], "window": "24h"},
         {
@@ -92,8 +92,14 @@ RULES = {
             "window": "none",
         },
     ],
-    "segments": [{"name": "lookers", "did": [{"event": "page_view"}], "did_not": [{"event": "order_placed"}]}],
-}
+    "segments": [
+        {
+            "name": "lookers", "as_of": "entry", "did": [{"event": "page_view", "at_least": 2}],
+            "did_not": [{"event": "order_placed"}], "not_in": ["buyers"],
+        },
+        {"name": "buyers", "customer": {"purchase_count": {"gte": 1}}},
+    ],
+}  # fmt: skip
 CSV = {
     "contacts": ["id", "modified", "created", "user", "mail", "merged_ids"],
     "orders": ["id", "at", "user", "mail", "amount"],
@@ -177,7 +183,7 @@ class History:
                 {"sessions": {"timeout": self.draw.choice(["30m", "10m", "2h"])}},
                 {"funnels": [{"name": "all", "steps": [{"event": "page_view"}, {"event": "order_placed"}], "window": "3d"}]},
                 {"identity": {"strong": ["user_id", "crm_contact_id"], "weak": ["email", "anonymous_id"]}},
-                {"segments": [{"name": "buyers", "did": [{"event": "order_placed"}]}]},
+                {"segments": [{"name": "buyers", "did": [{"event": "order_placed"}]}, {"name": "lookers", "as_of": "entry", "did": [{"event": "login"}]}]},
             ]
         )  # fmt: skip
         self.rules |= changed

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import ConfigurationError, DataError
-from pipelines.settings import Document, Workspace, read_configuration, read_funnels
+from pipelines.settings import Document, Workspace, read_configuration, read_specification
 from transforms.channel_rules import RULES
 
 
@@ -94,8 +94,53 @@ def test_a_specification_may_be_one_funnel_or_a_list(tmp_path: Path) -> None:
     one = written(tmp_path, "name: f\nsteps: [{event: a}]\n", "one.yaml")
     many = written(tmp_path, "- {name: f, steps: [{event: a}]}\n", "many.yaml")
 
-    assert read_funnels(one)[1] is False
-    assert read_funnels(many)[1] is True
+    assert read_specification(one)[1] is True
+    assert read_specification(many)[1] is False
+
+
+SEGMENTS = """name: a
+segments:
+  - {name: buyers, customer: {purchase_count: {gte: 1}}}
+  - {name: leads, customer: {is_lead: true}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("  - {name: x, in: [byers]}\n", "line 2: segment 'x' asks for the segment 'byers' (did you mean 'buyers'?)"),
+        ("  - {name: x, in: [y]}\n  - {name: y, not_in: [x]}\n", "line 2: segment 'x' asks for itself: x → y → x"),
+        ("  - {name: x, not_in: [x]}\n", "segment 'x' asks for itself: x → x"),
+        (
+            "  - {name: x, customer: {purchase_cnt: 1}}\n",
+            "line 5: segments.2: segment 'x' asks for the property 'purchase_cnt'",
+        ),
+        ("  - {name: x, customer: {purchase_cnt: 1}}\n", "(did you mean 'purchase_count'?)"),
+        ("  - {name: x, as_of: entry, customer: {is_lead: true}}\n", "'x' is as of entry, but asks for is_lead"),
+        ("  - {name: x, as_of: entry, in: [leads]}\n", "'x' is as of entry, but asks (through 'leads') for is_lead"),
+        ("  - {name: x, did: [{event: a, at_lest: 2}]}\n", "unknown key 'at_lest' (did you mean 'at_least'?)"),
+        (
+            "funnels: [{name: f, steps: [{event: a}, {event: b}], breakdowns: [segment.buyer]}]\n",
+            "line 5: funnel 'f' has a breakdown by the segment 'buyer' (did you mean 'buyers'?)",
+        ),
+        (
+            "funnels: [{name: f, steps: [{event: a}, {event: b}], breakdowns: [segment.buyers]}]\n",
+            "which is as of the horizon: it would sort entrants by what they did later; give the segment `as_of: entry`",
+        ),
+        (
+            "funnels: [{name: f, steps: [{event: a}, {event: b}], breakdowns: [{by: [segment.x], as_of: first_touch}]}]\n",
+            "write {by: [segment.x], as_of: entry}",
+        ),
+        (
+            "funnels: [{name: f, steps: [{event: a, where: {segment.buyers: true}}]}]\n",
+            "'segment.buyers' is no property of an event; a segment goes under `breakdowns`",
+        ),
+    ],
+)
+def test_a_segment_that_cannot_be_told_is_refused_with_what_would_be_right(
+    tmp_path: Path, more: str, said: str
+) -> None:
+    assert said in problem(written(tmp_path, SEGMENTS + more))
 
 
 def test_a_missing_key_for_personal_values_says_how_to_make_one(

@@ -21,9 +21,13 @@ from transforms.funnel_comparison import (
     worth,
 )
 from transforms.funnel_drop_offs import drop_offs
-from transforms.journey import Funnel
+from transforms.journey import Funnel, Segment
 
 DAY = 24 * 60
+
+
+def segments(*names: str) -> list[Segment]:
+    return [Segment(name=name) for name in names]
 
 
 def crowd(converted: int, entered: int, *, at: float = 0, name: str = "u", color: str = "") -> list[dict[str, Any]]:
@@ -112,7 +116,9 @@ def test_segments_are_held_against_who_is_not_in_them_and_may_overlap():
         }
     )
 
-    good, some = compare_segments(entrants(frame, asked), members, ["good", "some"], asked, horizon=moment(DAY))
+    good, some = compare_segments(
+        entrants(frame, asked), members, segments("good", "some"), asked, in_segments=members, horizon=moment(DAY)
+    )
 
     assert (good["total_rate"]["n"], good["total_rate"]["d"], good["rest_rate"]["n"], good["rest_rate"]["d"]) == (
         40,
@@ -129,10 +135,27 @@ def test_a_segment_without_entrants_is_zeros():
     asked = funnel("AB")
     nobody = pl.DataFrame(schema={"segment": pl.String, "customer_id": pl.String})
 
-    (told,) = compare_segments(entrants(events(crowd(1, 2)), asked), nobody, ["none"], asked, horizon=None)
+    (told,) = compare_segments(
+        entrants(events(crowd(1, 2)), asked), nobody, segments("none"), asked, in_segments=nobody, horizon=None
+    )
 
     assert [step["count"] for step in told["steps"]] == [0, 0]
     assert (told["difference"], told["p_value"]) == (None, None)
+
+
+def test_a_segment_as_of_entry_splits_attempts_not_customers():
+    asked = funnel("AB", attempt="all", window="30m")
+    found = entrants(events(rows("A0 B1 A100", "ann"), rows("A0", "bob")), asked)
+    of_ann = found.filter((pl.col("customer_id") == "ann") & (pl.col("entered_at") == moment(100)))
+    at_entry = of_ann.select("customer_id", "entry_source", "entry_event_id", segment=pl.lit("back"))
+    back = Segment(name="back", as_of="entry")
+
+    (told,) = compare_segments(
+        found, at_entry.select("segment", "customer_id"), [back], asked, in_segments=at_entry, horizon=moment(DAY)
+    )
+
+    assert (told["as_of"], told["total_rate"]["n"], told["total_rate"]["d"]) == ("entry", 0, 1)
+    assert (told["rest_rate"]["n"], told["rest_rate"]["d"]) == (1, 2)
 
 
 # ---------------------------------------------------------------- experiments

@@ -13,6 +13,7 @@ CUSTOMERS = CORE_CUSTOMERS.conform(
         {
             "customer_id": ["ann", "bob", "eve"],
             "is_lead": [True, False, False],
+            "account_id": ["one", None, None],
             "purchase_count": [3, 1, 0],
             "first_purchase_at": [datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 2, 5, tzinfo=UTC), None],
         }
@@ -22,8 +23,12 @@ EVENTS = CORE_EVENTS.conform(
     pl.LazyFrame(
         {
             "customer_id": ["ann", "bob", "eve", "eve"],
+            "event_number": [1, 1, 1, 2],
             "event": ["page_view", "page_view", "page_view", "ticket_opened"],
             "path": ["/pricing", "/blog/tips", "/pricing", None],
+            "source": ["app", "web", "web", "web"],
+            "account_id": ["one", None, None, None],
+            "properties": ['{"tier": "gold"}', '{"plan": "pro", "tier": "gold"}', "{}", '{"plan": "free"}'],
             "is_counted": [True, True, False, True],
         }
     )
@@ -58,6 +63,32 @@ def test_each_of_several_deeds_must_be_done():
 
 def test_a_segment_asks_for_what_customers_did_not_do():
     assert members({"name": "quiet", "did_not": [{"event": "ticket_opened"}]}) == [("quiet", "ann"), ("quiet", "bob")]
+
+
+def test_a_deed_may_have_to_be_done_so_often():
+    often = {"did": [{"source": "web", "at_least": 2}]}
+
+    assert members({"name": "often", **often}, {"name": "rarely", "not_in": ["often"]}) == [
+        ("rarely", "ann"),
+        ("rarely", "bob"),
+        ("rarely", "eve"),
+    ]
+
+
+def test_a_segment_asks_for_what_was_last_said_of_the_customer_and_of_the_account():
+    assert members({"name": "pro", "properties": {"plan": "pro"}}) == [("pro", "bob")]
+    assert members({"name": "gold", "account": {"tier": "gold"}}) == [("gold", "ann")]
+
+
+def test_segments_may_be_made_of_others_in_any_order():
+    priced = {"name": "priced", "did": [{"path": "/pricing"}]}
+
+    assert members({"name": "a", "in": ["priced"], "not_in": ["b"]}, priced, {"name": "b", "customer": {"is_lead": False}}) == [
+        ("a", "ann"),
+        ("b", "bob"),
+        ("b", "eve"),
+        ("priced", "ann"),
+    ]  # fmt: skip
 
 
 def test_a_segment_that_asks_nothing_holds_everybody():
