@@ -50,6 +50,7 @@ test-faults: $(VENV)/.ready
 		$(BIN)/python -m pytest -s -m faults tests/faults
 
 # The Spark engine beside the local one: on this machine, on a master with two workers of which one is killed, on a bucket.
+# JOURNEYS_SPARK_SETS says how many of the published sets and of the histories.
 test-spark: $(VENV)/.ready-spark
 	@java -version 2>&1 | grep -qE 'version "(1[7-9]|[2-9][0-9])' || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends openjdk-17-jre-headless >/dev/null; } || \

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.scaling import needs, table, words
 from pipelines.dictionary import dictionary_markdown, dictionary_tables, journey_schema
 from pipelines.settings import read_configuration
 from pipelines.warehouse import sql_files
@@ -43,3 +44,19 @@ def test_yaml_in_the_guides_is_a_valid_journey(guide: Path, tmp_path: Path) -> N
         path = tmp_path / f"{number}.yaml"
         path.write_text(block, encoding="utf-8")
         read_configuration(path)
+
+
+def test_the_scaling_page_says_what_its_program_works_out() -> None:
+    told = {"months": 12, "hours": 6, "core_hour": 0.045, "tb_month": 23}
+
+    worked_out = table({f"{words(size)} a month": needs(a_month=size, **told) for size in (1e7, 1e9, 1e11)})
+
+    assert worked_out in (ROOT / "docs" / "scaling.md").read_text()
+
+
+def test_what_many_events_take_grows_in_a_straight_line() -> None:
+    told = {"months": 1, "hours": 6, "core_hour": 1.0, "tb_month": 0.0}
+
+    one, hundred = (needs(a_month=size, **told)[-1].much for size in (1e9, 1e11))
+
+    assert one == "407; 0" and hundred == "40,667; 0"

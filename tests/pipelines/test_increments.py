@@ -183,7 +183,7 @@ class History:
                 {"sessions": {"timeout": self.draw.choice(["30m", "10m", "2h"])}},
                 {"funnels": [{"name": "all", "steps": [{"event": "page_view"}, {"event": "order_placed"}], "window": "3d"}]},
                 {"identity": {"strong": ["user_id", "crm_contact_id"], "weak": ["email", "anonymous_id"]}},
-                {"segments": [{"name": "buyers", "did": [{"event": "order_placed"}]}, {"name": "lookers", "as_of": "entry", "did": [{"event": "login"}]}]},
+                {"segments": [{"name": "lookers", "as_of": "entry", "did": [{"event": "login"}]}]},
             ]
         )  # fmt: skip
         self.rules |= changed

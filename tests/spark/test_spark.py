@@ -36,6 +36,8 @@ SETS = (
     "retentioneering_synthetic",
     "ga4_merch_store_sampled",
 )
+SEEDS = (1, 5, 12)
+MOST = int(os.environ.get("JOURNEYS_SPARK_SETS", len(SETS)))
 HOST = "127.0.0.1"
 
 
@@ -87,7 +89,7 @@ def test_the_sample_on_two_cores_gives_the_tables_of_the_local_engine_and_tells_
     assert any(line.startswith("core.sessions: ") and " rows (" in line for line in said)
 
 
-@pytest.mark.parametrize("seed", [1, 5, 12])
+@pytest.mark.parametrize("seed", SEEDS[:MOST])
 def test_a_random_history_gives_the_tables_of_the_local_engine(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +108,7 @@ def test_a_random_history_gives_the_tables_of_the_local_engine(
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the published data sets are not beside the checkout")
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", SETS[:MOST])
 def test_a_published_data_set_gives_the_tables_of_the_local_engine(name: str, tmp_path: Path) -> None:
     shutil.copytree(DATA / name, tmp_path / "landing")
     rules = yaml.safe_load((REAL / name / "journey.yaml").read_text())
