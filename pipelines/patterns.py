@@ -17,14 +17,14 @@ SHOWN_CHARACTERS = 200
 
 
 def found(root: Path, pattern: str) -> list[Path]:
-    """What a pattern matches.
+    """What a pattern matches; `web/**` is every file below web, as `web/**/*`.
 
     The journal, `_remote` (unless the pattern names it), hidden files, done-markers and files on their way are left out.
     Raises ConfigurationError for what is no pattern, DataError where a folder cannot be searched.
     """
     closed = {JOURNAL} if pattern.split("/")[0] == REMOTE else {JOURNAL, REMOTE}
     try:
-        matched = list(root.glob(pattern))
+        matched = list(root.glob(every_file(pattern)))
     except ValueError as error:
         raise ConfigurationError(
             f'"{pattern}" is no pattern of files ({error}); write it like web/**/*.ndjson*'
@@ -40,6 +40,11 @@ def found(root: Path, pattern: str) -> list[Path]:
         and not any(name.startswith(".") for name in names)
         and not names[-1].lower().endswith((MARKER, *ON_THEIR_WAY))
     )
+
+
+def every_file(pattern: str) -> str:
+    """The pattern, one that ends in `**` as it asks for the files below."""
+    return f"{pattern}/*" if PurePath(pattern).name == "**" else pattern
 
 
 def obstacle(path: Path, root: Path) -> str | None:
@@ -73,7 +78,7 @@ def closed_folders(root: Path) -> Iterator[tuple[Path, str]]:
 
 def looks_into(pattern: str, folder: Path, root: Path) -> bool:
     """True when a pattern asks for files below a folder that it cannot look into."""
-    asked, parts = PurePath(pattern).parts[:-1], folder.relative_to(root).parts
+    asked, parts = PurePath(every_file(pattern)).parts[:-1], folder.relative_to(root).parts
     fixed = asked[: asked.index("**")] if "**" in asked else asked
     if len(parts) < len(fixed) or (len(parts) > len(fixed) and "**" not in asked):
         return False

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -281,13 +281,18 @@ def read_specification(path: Path) -> tuple[Specification, bool]:
     return Specification.model_construct(funnels=tuple(entries)), is_one
 
 
+BOOLEAN = "tag:yaml.org,2002:bool"
+ASKED_FOR_TEXT = {"string_type", "dict_type", "tuple_type", "model_type", "model_attributes_type", "literal_error"}
+
+
 @dataclass(frozen=True)
 class Document:
-    """A YAML file: what it says, and on which line it says it."""
+    """A YAML file: what it says, and on which line it says it. `booleans` are those of its words that YAML reads as true or false."""
 
     path: Path
     data: Any
     lines: dict[Place, int]
+    booleans: dict[Place, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> "Document":
@@ -302,9 +307,9 @@ class Document:
             raise ConfigurationError(f"{path} cannot be read: {error}") from error
         except (yaml.YAMLError, RecursionError) as error:
             raise ConfigurationError(f"{path}: not valid YAML: {_yaml_problem(error)}") from error
-        lines: dict[Place, int] = {}
-        _note_lines(node, (), lines, path)
-        return cls(path, data, lines)
+        document = cls(path, data, {})
+        document.note(node, ())
+        return document
 
     def mapping(self) -> dict[str, Any]:
         """The content as a mapping; raises ConfigurationError when it is something else."""
@@ -334,12 +339,39 @@ class Document:
         key = (item.get("ctx") or {}).get("key")
         known = self._known_prefix((*place, key) if key is not None else place)
         message = str(item["msg"]).removeprefix("Value error, ")
+        if item["type"] in ASKED_FOR_TEXT and known in self.booleans:
+            message = _quoted(self.booleans[known])
         if item["type"] == "missing":
             message = f"'{item['loc'][-1]}' is missing"
         if item["type"] == "too_short":
             message = f"'{item['loc'][-1]}' needs at least {item['ctx']['min_length']} entry"
         where = ".".join(str(part) for part in self._known_prefix(place))
         return f"{self.path}, line {self.lines.get(known, 1)}: {where + ': ' if where else ''}{message}"
+
+    def note(self, node: yaml.Node | None, place: Place) -> None:
+        """Write down the lines of a node and of all below it.
+
+        Raises ConfigurationError for a key that is given twice, and for one such as `no` that YAML does not read as text.
+        """
+        if node is None:
+            return
+        self.lines.setdefault(place, node.start_mark.line + 1)
+        if isinstance(node, yaml.ScalarNode) and node.tag == BOOLEAN:
+            self.booleans[place] = node.value
+        if isinstance(node, yaml.MappingNode):
+            seen: set[Hashable] = set()
+            for key_node, value_node in node.value:
+                key, line = key_node.value, key_node.start_mark.line + 1
+                if key in seen:
+                    raise ConfigurationError(f"{self.path}, line {line}: the key '{key}' is given twice")
+                if key_node.tag == BOOLEAN and key.lower() not in ("true", "false"):
+                    raise ConfigurationError(f"{self.path}, line {line}: {_quoted(key)}")
+                seen.add(key)
+                self.lines[(*place, key)] = line
+                self.note(value_node, (*place, key))
+        if isinstance(node, yaml.SequenceNode):
+            for index, item in enumerate(node.value):
+                self.note(item, (*place, index))
 
     def _known_prefix(self, place: Place) -> Place:
         """The place without the parts that only the model knows (union members, validators)."""
@@ -350,22 +382,8 @@ class Document:
         return known
 
 
-def _note_lines(node: yaml.Node | None, place: Place, lines: dict[Place, int], path: Path) -> None:
-    if node is None:
-        return
-    lines.setdefault(place, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        seen: set[Hashable] = set()
-        for key_node, value_node in node.value:
-            key, line = key_node.value, key_node.start_mark.line + 1
-            if key in seen:
-                raise ConfigurationError(f"{path}, line {line}: the key '{key}' is given twice")
-            seen.add(key)
-            lines[(*place, key)] = line
-            _note_lines(value_node, (*place, key), lines, path)
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            _note_lines(item, (*place, index), lines, path)
+def _quoted(word: str) -> str:
+    return f"YAML reads {word} as true or false; to mean the word, quote it: '{word}'"
 
 
 def _yaml_problem(error: Exception) -> str:

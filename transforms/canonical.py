@@ -121,7 +121,7 @@ def canonical_rows(mapped: pl.LazyFrame, *, rules: Rules, absent: Container[str]
     """
     identified = mapped.with_columns(_identifiers(rules, absent))
     located = identified.pipe(_with_clock).pipe(_with_address, absent).pipe(agent_columns)
-    located = located.with_columns(_without_mail(name) for name in SHOWN)
+    located = located.with_columns(_with_referred_keyed(rules)).with_columns(_without_mail(name) for name in SHOWN)
     valued = located.with_columns(_plain_fields(rules, absent)).pipe(_with_money, rules, absent)
     return valued.with_columns(_verdict(rules, absent)).select(
         "file", "row", "variant", "reason", "field", "modified_at", "whole",
@@ -362,6 +362,19 @@ def _without_mail(name: str) -> pl.Expr:
     """A text that people are shown, with the e-mail addresses in it hidden."""
     changed = VALUE.str.replace_all(MAIL, HIDDEN_MAIL)
     return expr_where_needed(pl.col(name), needed=VALUE.str.contains_any(["@", "%40"]), changed=changed).alias(name)
+
+
+def _with_referred_keyed(rules: Rules) -> pl.Expr:
+    """The properties, with an address of whom a referral brought (`referred_id`) as it is stored where it identifies."""
+    if "email" in rules.dropped:
+        return pl.col("properties")
+    told = VALUE.str.json_path_match("$.referred_id").str.strip_chars()
+    mail = pl.when(told.str.contains(f"^{MAIL}$")).then(told.str.replace("%40", "@").str.to_lowercase())
+    stored = per_distinct(mail, lambda text: keyed(text, rules.hmac_key))
+    said = pl.concat_str(pl.lit('"referred_id":"'), stored, pl.lit('"'))
+    changed = pl.coalesce(VALUE.str.replace(r'"referred_id"\s*:\s*"[^"]*"', said), VALUE)
+    asks = VALUE.str.contains('"referred_id"', literal=True) & VALUE.str.contains_any(["@", "%40"])
+    return expr_where_needed(pl.col("properties"), needed=asks, changed=changed).alias("properties")
 
 
 def _clean_host(host: pl.Expr) -> pl.Expr:

@@ -55,6 +55,8 @@ Scalar = str | int | float | bool
 
 def as_spec(value: Any) -> Any:
     """A bare name is short for {from: name}."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"a column is named by text, found the number {value}; quote it: '{value}'")
     return {"from": value} if isinstance(value, str) else value
 
 

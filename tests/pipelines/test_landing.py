@@ -36,6 +36,16 @@ def test_files_are_found_by_pattern_and_told_by_source_and_path(landing):
     ]
 
 
+def test_two_stars_at_the_end_ask_for_every_file_below(landing):
+    (landing / "web" / "day").mkdir()
+    for name in ("web/a.csv", "web/day/b.csv", "other.csv"):
+        (landing / name).write_text(name)
+
+    files = discover(landing, sources(web="web/**")).files
+
+    assert [file.relative for file in files] == ["web/a.csv", "web/day/b.csv"]
+
+
 def test_the_same_content_under_another_name_is_one_file_since_its_first_landing(landing):
     (landing / "web" / "b.csv").write_text("same")
     first = discover(landing, sources(web="web/*")).files

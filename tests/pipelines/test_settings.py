@@ -98,6 +98,42 @@ def test_a_specification_may_be_one_funnel_or_a_list(tmp_path: Path) -> None:
     assert read_specification(many)[1] is False
 
 
+SOURCE = "sources:\n  web:\n    format: csv\n    files: 'web/*.csv'\n    fields: {{event: {{value: x}}, occurred_at: at, {}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "place", "word"),
+    [
+        ("event_id: no", "sources.web.fields.event_id: ", "no"),
+        ("event_id: {from: off}", "sources.web.fields.event_id.from: ", "off"),
+        ("value: {first: [a, yes]}", "sources.web.fields.value.first.1: ", "yes"),
+        ("state: {from: answer, map: {yes: given}}", "", "yes"),
+        ("on: at", "", "on"),
+    ],
+)
+def test_a_word_that_yaml_reads_as_true_or_false_is_to_be_quoted(
+    tmp_path: Path, said: str, place: str, word: str
+) -> None:
+    message = problem(written(tmp_path, SOURCE.format(said)))
+
+    assert f"line 5: {place}YAML reads {word} as true or false; to mean the word, quote it: '{word}'" in message
+
+
+def test_true_and_false_stay_what_they_are(tmp_path: Path) -> None:
+    said = SOURCE.format("user_id: u, is_bot: {from: robot, map: {true: true, false: false}}")
+
+    assert read_configuration(written(tmp_path, said)).sources["web"].fields["is_bot"].map == {
+        "true": True,
+        "false": False,
+    }
+
+
+def test_a_column_that_is_a_number_is_to_be_quoted(tmp_path: Path) -> None:
+    message = problem(written(tmp_path, SOURCE.format("event_id: 5")))
+
+    assert "a column is named by text, found the number 5; quote it: '5'" in message
+
+
 SEGMENTS = """name: a
 segments:
   - {name: buyers, customer: {purchase_count: {gte: 1}}}

@@ -393,6 +393,25 @@ def test_an_address_that_stands_for_an_id_is_kept_as_its_keyed_hash():
     assert (row["user_id"], row["anonymous_id"]) == (keyed("ann@x.example"), "a@b")
 
 
+def test_an_address_of_whom_a_referral_brought_is_kept_as_its_keyed_hash():
+    row = judged(properties='{"referred_id": " Bob@X.example ","way":"from ann@x.example"}')
+
+    assert row["properties"] == f'{{"referred_id":"{keyed("bob@x.example")}","way":"from (e-mail)"}}'
+
+
+@pytest.mark.parametrize("said", ['{"referred_id":"u2"}', '{"referred_id":"@bob"}', '{"referred_id":null,"to":"@"}'])
+def test_an_id_of_whom_a_referral_brought_is_kept_as_it_is(said):
+    assert judged(properties=said)["properties"] == said
+
+
+def test_a_source_that_drops_addresses_keeps_none_of_whom_a_referral_brought():
+    dropping = Rules(hmac_key=KEY, dropped=frozenset({"email"}))
+
+    row = judged(dropping, properties='{"referred_id":"bob@x.example"}')
+
+    assert row["properties"] == '{"referred_id":"(e-mail)"}'
+
+
 def test_addresses_in_what_people_are_shown_are_hidden():
     row = judged(
         path="/u/ann@x.example/edit",
