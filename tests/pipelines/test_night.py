@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from pipelines.engines.local import by_itself
-from pipelines.run import run_in_process
+from pipelines.night import Night
+from pipelines.run import build_tables, run_in_process
 from pipelines.sample import configuration_text, generate
 from pipelines.settings import Workspace
 from transforms.contracts import TABLES
@@ -30,28 +31,35 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "landing"
 
 
-def tables_after(folder: Path, landing: Path, *, engine: str = "") -> dict[str, pl.DataFrame]:
-    """Core and mart after one night over these files, each in order of its grain."""
+def workspace(folder: Path, landing: Path, *, engine: str = "") -> Workspace:
+    """A workspace over a copy of these files."""
     folder.mkdir()
     shutil.copytree(landing, folder / "landing")
     (folder / "journey.yaml").write_text(engine + configuration_text(days=40))
     (folder / ".env").write_text("JOURNEYS_HMAC_KEY=test\n")
-    return run(Workspace(folder))
+    return Workspace(folder)
 
 
-def run(place: Workspace) -> dict[str, pl.DataFrame]:
-    from pipelines.night import Night
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("DAGSTER_HOME", raising=False)
-        assert run_in_process(place, say=lambda _line: None) == []
+def tables_of(place: Workspace) -> dict[str, pl.DataFrame]:
+    """Core and mart, each in order of its grain."""
     read = Night(place).warehouse.read
     return {table.name: read(table.name).sort(table.grain) for table in KEPT}
 
 
+def tables_built(place: Workspace) -> dict[str, pl.DataFrame]:
+    """Core and mart after the part of a night that makes them: without checks, report and publishing."""
+    build_tables(Night(place))
+    return tables_of(place)
+
+
 @pytest.fixture(scope="module")
 def expected(landed: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
-    return tables_after(tmp_path_factory.mktemp("night") / "plain", landed)
+    """Core and mart after a night as people run it."""
+    place = workspace(tmp_path_factory.mktemp("night") / "plain", landed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DAGSTER_HOME", raising=False)
+        assert run_in_process(place, say=lambda _line: None) == []
+    return tables_of(place)
 
 
 def differing(found: dict[str, pl.DataFrame], expected: dict[str, pl.DataFrame]) -> list[str]:
@@ -63,7 +71,7 @@ def test_the_night_fills_every_table_of_core_and_mart(expected: dict[str, pl.Dat
 
 
 def test_small_buckets_give_the_same_tables(landed: Path, expected: dict[str, pl.DataFrame], tmp_path: Path) -> None:
-    found = tables_after(tmp_path / "small", landed, engine="engine: {bucket_rows: 1000}\n")
+    found = tables_built(workspace(tmp_path / "small", landed, engine="engine: {bucket_rows: 1000}\n"))
 
     assert differing(found, expected) == []
 
@@ -81,7 +89,7 @@ def test_another_split_and_order_of_the_same_rows_gives_the_same_tables(
     for number in range(3):
         (mixed / "web" / f"part{number}.ndjson").write_bytes(b"\n".join(lines[number::3]) + b"\n")
 
-    found = tables_after(tmp_path / "night", mixed)
+    found = tables_built(workspace(tmp_path / "night", mixed))
 
     assert differing(found, expected) == []
 
@@ -92,11 +100,11 @@ def test_two_nights_give_the_tables_of_one(landed: Path, expected: dict[str, pl.
     later = sorted((first / "web").glob("*.ndjson.gz"))[-2:]
     for file in later:
         file.unlink()
-    tables_after(tmp_path / "night", first)
+    tables_built(workspace(tmp_path / "night", first))
     for file in later:
         shutil.copy(landed / "web" / file.name, tmp_path / "night" / "landing" / "web")
 
-    found = run(Workspace(tmp_path / "night"))
+    found = tables_built(Workspace(tmp_path / "night"))
 
     assert differing(found, expected) == []
 

@@ -10,9 +10,12 @@ import pytest
 
 from pipelines import answers, funnel_answers
 from pipelines.funnel_answers import Asked
+from pipelines.night import Night
+from pipelines.publish import publish_warehouse
 from pipelines.readers.ga4 import EVENTS
-from pipelines.run import run_in_process
+from pipelines.run import build_tables, run_in_process
 from pipelines.settings import Workspace
+from pipelines.warehouse import create_macros_and_views
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parents[2] / "shared" / "data"
@@ -40,17 +43,31 @@ class Loaded:
         return [row[0] for row in self.rows(query)]
 
 
-def load(name: str, folder: Path, *, replace: tuple[str, str] | None = None) -> Loaded:
-    shutil.copytree(DATA / name, folder / "landing")
-    text = (HERE / name / "journey.yaml").read_text()
-    if replace:
-        assert replace[0] in text
-        text = text.replace(*replace)
-    (folder / "journey.yaml").write_text(text)
-    (folder / ".env").write_text("JOURNEYS_HMAC_KEY=test\n")
-    place = Workspace(folder)
+def load(name: str, folder: Path) -> Loaded:
+    """A data set after a night as people run it, with checks and report."""
+    place = workspace(name, folder, (HERE / name / "journey.yaml").read_text())
     assert run_in_process(place, say=lambda _line: None) == []
     return Loaded(place)
+
+
+def load_otherwise(name: str, folder: Path, *, replace: tuple[str, str]) -> Loaded:
+    """The tables and views of a data set by another rule, without checks and report."""
+    text = (HERE / name / "journey.yaml").read_text()
+    assert replace[0] in text
+    place = workspace(name, folder, text.replace(*replace))
+    night = Night(place)
+    build_tables(night)
+    with night.warehouse.writing() as connection:
+        list(create_macros_and_views(connection))
+    publish_warehouse(night.warehouse, place.published)
+    return Loaded(place)
+
+
+def workspace(name: str, folder: Path, journey: str) -> Workspace:
+    shutil.copytree(DATA / name, folder / "landing")
+    (folder / "journey.yaml").write_text(journey)
+    (folder / ".env").write_text("JOURNEYS_HMAC_KEY=test\n")
+    return Workspace(folder)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +131,7 @@ def test_clique_bait_funnel_by_customer_best_and_first(clique_bait: Loaded) -> N
 
 @pytest.mark.parametrize(("per", "sessions"), [("customer", 3_471), ("visitor", 3_480)])
 def test_clique_bait_sessions_by_the_timeout(per: str, sessions: int, tmp_path: Path) -> None:
-    loaded = load("clique_bait", tmp_path / per, replace=("per: given", f"per: {per}"))
+    loaded = load_otherwise("clique_bait", tmp_path / per, replace=("per: given", f"per: {per}"))
 
     assert loaded.one("SELECT count(*) FROM core.sessions") == sessions
 
@@ -130,7 +147,7 @@ def test_merch_store_hits_and_sessions_by_the_timeout(merch_store: Loaded) -> No
 
 
 def test_merch_store_given_sessions_channels_and_funnel(tmp_path: Path) -> None:
-    given = load("ga_merch_store_20170801", tmp_path / "given", replace=("per: customer", "per: given"))
+    given = load_otherwise("ga_merch_store_20170801", tmp_path / "given", replace=("per: customer", "per: given"))
 
     assert given.one("SELECT count(*) FROM core.sessions") == 2_556
     assert given.stored_steps("checkout_by_session") == [430, 145, 71, 29]
@@ -262,7 +279,9 @@ def test_onboarding_funnel(onboarding: Loaded) -> None:
 
 
 def test_onboarding_sessions_with_and_without_the_marks(onboarding: Loaded, tmp_path: Path) -> None:
-    without = load("mobile_onboarding_events", tmp_path / "without", replace=("passive: []", "passive: [passed, lost]"))
+    without = load_otherwise(
+        "mobile_onboarding_events", tmp_path / "without", replace=("passive: []", "passive: [passed, lost]")
+    )
 
     assert onboarding.one("SELECT count(*) FROM core.sessions") == 4_272
     assert without.one("SELECT count(*) FROM core.sessions") == 4_242
@@ -307,7 +326,9 @@ def test_cdnow_equal_rows_are_orders_of_their_own(cdnow: Loaded) -> None:
 
 
 def test_cdnow_equal_rows_collapsed(tmp_path: Path) -> None:
-    collapsed = load("cdnow", tmp_path / "collapsed", replace=("identical_rows: keep", "identical_rows: collapse"))
+    collapsed = load_otherwise(
+        "cdnow", tmp_path / "collapsed", replace=("identical_rows: keep", "identical_rows: collapse")
+    )
 
     assert collapsed.rows("SELECT count(*), sum(value_minor) FROM core.events") == [(69_404, 249_598_275)]
     assert collapsed.one(REPEAT_BUYERS) == 11_642
