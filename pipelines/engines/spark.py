@@ -173,6 +173,8 @@ class SparkEngine(LocalEngine):
         """
         spark = self.configuration.engine.spark
         refuse_unready(spark.master)
+        kept = self.warehouse.path.with_name("spark.log")
+        kept.unlink(missing_ok=True)
         with TemporaryDirectory(prefix="spark-", dir=self.warehouse.path.parent) as folder:
             Path(folder, "work.pickle").write_bytes(
                 pickle.dumps((step, work, settings_of(spark.master, spark.settings, work.buckets, folder)))
@@ -185,7 +187,6 @@ class SparkEngine(LocalEngine):
             answer = Path(folder, "answer.json")
             told = json.loads(answer.read_text(encoding="utf-8")) if answer.exists() else {}
             if status or "files" not in told:
-                kept = self.warehouse.path.with_name("spark.log")
                 if log.exists():
                     shutil.move(log, kept)
                 problem = told.get("problem", f"its program ended with status {status}")
