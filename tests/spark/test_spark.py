@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -143,10 +144,17 @@ def program(name: str) -> list[str]:
     return [str(Path(pyspark.__file__).parent / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}"]
 
 
+def free_port() -> str:
+    """A port that nobody listens at."""
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        return str(taken.getsockname()[1])
+
+
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[tuple[str, list["subprocess.Popen[bytes]"]]]:
     """A master and two workers with a core each, on the loopback."""
-    port, env = "17077", {**os.environ, "SPARK_LOCAL_IP": HOST, "PYSPARK_PYTHON": sys.executable}
+    port, env = free_port(), {**os.environ, "SPARK_LOCAL_IP": HOST, "PYSPARK_PYTHON": sys.executable}
     log = (tmp_path / "cluster.log").open("wb")
 
     def started(*command: str) -> "subprocess.Popen[bytes]":
