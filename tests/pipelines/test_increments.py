@@ -11,6 +11,8 @@ import polars as pl
 import pytest
 import yaml
 
+from pipelines.catalog import WRITERS
+from pipelines.definitions import assets
 from pipelines.engines import increments
 from pipelines.erasure import erase, finish
 from pipelines.journal import JOURNAL, RETRACTIONS, append
@@ -23,6 +25,12 @@ from transforms.contracts import TABLES
 from transforms.identity import ENDS, pair_id
 
 KEPT = [table for name, table in TABLES.items() if name.startswith(("core.", "mart."))]
+KEEPING = [
+    asset.op.name
+    for asset in assets
+    if asset.op.name in WRITERS
+    and any(key.path[0] != "mart" or ".".join(key.path) in increments.FOLLOWING for key in asset.keys)
+]
 SEEDS = int(os.environ.get("JOURNEYS_LAW_SEEDS", "30"))
 START = 29_000_000
 SOURCES = {
@@ -210,7 +218,7 @@ class History:
         erase(self.place, customer, run=self.run_and_finish, say=self.told.append)
         self.told.append(f"erased {customer}")
 
-    def night(self) -> None:
+    def night(self, *, is_last: bool) -> None:
         """Land something, or change something, then run."""
         step = self.draw.random()
         if step < 0.1:
@@ -222,12 +230,19 @@ class History:
         elif step < 0.9:
             for source in self.draw.sample(sorted(SOURCES), self.draw.choice([1, 1, 2])):
                 self.land(source, self.draw.choice([1, 1, 3, 10]))
-        self.run()
+        self.run(is_last=is_last)
 
-    def run(self) -> None:
+    def run(self, *, is_last: bool = True) -> None:
+        """Build the tables; before the last night of a history those that keep something from night to night."""
         self.place.journey_file.write_text(yaml.safe_dump(self.rules, sort_keys=False))
         self.place = Workspace(self.place.root)
-        build_tables(Night(self.place))
+        night = Night(self.place)
+        if is_last:
+            build_tables(night)
+        else:
+            with night.warehouse.opened():
+                for name in KEEPING:
+                    WRITERS[name](night)
         self.told.append("run")
 
     def run_and_finish(self) -> None:
@@ -250,9 +265,9 @@ def differing_after(seed: int, nights: int) -> tuple[list[str], list[str]]:
     """What differs after so many nights of a history, and the history."""
     with tempfile.TemporaryDirectory() as folder:
         history = History(seed, Path(folder))
-        history.run()
-        for _ in range(nights):
-            history.night()
+        history.run(is_last=not nights)
+        for night in range(1, nights + 1):
+            history.night(is_last=night == nights)
         return history.differences(), history.told
 
 
