@@ -56,6 +56,11 @@ def owned_property(name: str) -> tuple[str | None, str]:
     return None, name
 
 
+def spans_customers(funnel: Funnel) -> bool:
+    """True where what becomes of a unit depends on events of several customers: of accounts, and of what was said of an account."""
+    return funnel.unit == "account" or any(owned_property(name)[0] == "account_id" for name in asked_properties(funnel))
+
+
 def property_text(columns: set[str]) -> PropertyOf:
     """How to read a property as text: a column of that name, else a key of `properties`; null where it is missing."""
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from pipelines.engines.per_customer import PER_CUSTOMER
 from pipelines.warehouse import SQL, Connection, ask, run, scalar, sql_text
 from transforms.channel_rules import RULES
+from transforms.funnel_stream import spans_customers
 from transforms.journey import Funnel, Journey
 
 ENGINES = Path(__file__).resolve().parent
@@ -142,14 +143,14 @@ def searched_before(
 ) -> dict[str, datetime]:
     """The horizon to which each funnel was searched that need not be searched anew for every customer.
 
-    It was searched by the same rules to a horizon that was no later; what accounts do spans customers, and is not kept.
+    It was searched by the same rules to a horizon that was no later; what spans customers is not kept.
     """
     if not built(connection, ENTRANTS, SEARCHED):
         return {}
     kept = {}
     for funnel in funnels:
         last, now = built(connection, f"funnel {funnel.name}", rules[funnel.name]), horizons[funnel.name]
-        if funnel.unit != "account" and last and last["horizon"] and now and last["horizon"] <= now:
+        if not spans_customers(funnel) and last and last["horizon"] and now and last["horizon"] <= now:
             kept[funnel.name] = last["horizon"]
     return kept
 

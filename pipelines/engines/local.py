@@ -37,7 +37,7 @@ from pipelines.settings import Configuration
 from pipelines.warehouse import Connection, Warehouse, ask, insert, lazily, quoted, run, scalar, sql_text
 from transforms.contracts import STATE_EVIDENCE, STATE_IDENTIFIERS, STATE_TIMELINE, TABLES, Table
 from transforms.events import TIMELINE_INPUT, build_timeline
-from transforms.funnel_stream import columns_needed
+from transforms.funnel_stream import columns_needed, spans_customers
 from transforms.funnels import funnel_entrant_groups, funnel_entrants
 from transforms.identity import (
     NOTHING_RETRACTED,
@@ -236,7 +236,7 @@ class LocalEngine:
 
         A funnel that was searched by the same rules, to a horizon that was no later, is searched again for customers that
         were touched, and for those to whom the later horizon may matter. Customers and sessions are worked on bucket by
-        bucket; accounts span customers, so theirs are read whole, and always anew.
+        bucket; what spans customers is read whole, and always anew.
         """
         timeout = str(self.configuration.journey.sessions.timeout)
         rules = {
@@ -251,8 +251,8 @@ class LocalEngine:
         anew = [funnel for funnel in funnels if funnel.name not in kept]
         with self.warehouse.writing() as connection:
             forget_attempts(connection, list(kept))
-            self._search(connection, [funnel for funnel in anew if funnel.unit != "account"], horizons, None)
-            self._search_accounts(connection, [funnel for funnel in anew if funnel.unit == "account"], horizons)
+            self._search(connection, [funnel for funnel in anew if not spans_customers(funnel)], horizons, None)
+            self._search_whole(connection, [funnel for funnel in anew if spans_customers(funnel)], horizons)
             self._search(connection, again, horizons, ENTRANTS)
             note_searched(connection, rules, horizons)
             return row_counts(connection, ENTRANTS, GROUPS)
@@ -268,15 +268,14 @@ class LocalEngine:
         for bucket in self._buckets(connection, touched_of) if funnels else ():
             self._add_attempts(connection, read_bucket(connection, "core.events", bucket), funnels, horizons)
 
-    def _search_accounts(
+    def _search_whole(
         self, connection: Connection, funnels: Sequence[Funnel], horizons: Mapping[str, datetime | None]
     ) -> None:
+        """Search funnels over the events of all customers at once."""
         if funnels:
-            by_segment = any(funnel.segments for funnel in funnels)
-            events = lazily(
-                connection, "FROM core.events" if by_segment else "FROM core.events WHERE account_id IS NOT NULL"
-            )
-            self._add_attempts(connection, events, funnels, horizons)
+            is_of_accounts = all(funnel.unit == "account" and not funnel.segments for funnel in funnels)
+            events = "FROM core.events WHERE account_id IS NOT NULL" if is_of_accounts else "FROM core.events"
+            self._add_attempts(connection, lazily(connection, events), funnels, horizons)
 
     def _segment_settings(self, funnel: Funnel) -> dict[str, Any]:
         """What else decides the groups of a funnel that has breakdowns by segments."""

@@ -31,6 +31,7 @@ from pipelines.engines.storage import Storage, folder_of
 from pipelines.errors import DataError
 from pipelines.warehouse import Connection, insert, quoted, run, sql_text
 from transforms.contracts import TABLES
+from transforms.funnel_stream import spans_customers
 from transforms.identity import NOTHING_RETRACTED, shared_identifications
 from transforms.journey import Funnel, Journey
 
@@ -103,9 +104,11 @@ class SparkEngine(LocalEngine):
     def funnels(self, funnels: Sequence[Funnel], *, horizons: Mapping[str, datetime | None]) -> dict[str, int]:
         """Rewrite the counted attempts of every funnel, and the groups of their breakdowns.
 
-        Accounts whose people are split by segments need whatever these people did elsewhere too: those funnels are searched here.
+        What depends on events of several customers is searched here, but for plain funnels of accounts.
         """
-        here = [funnel for funnel in funnels if funnel.unit == "account" and funnel.segments]
+        here = [
+            funnel for funnel in funnels if spans_customers(funnel) and (funnel.unit != "account" or funnel.segments)
+        ]
         there = [funnel for funnel in funnels if funnel not in here]
         with self.warehouse.writing() as connection, self._storage("funnels") as storage:
             buckets = list(self._buckets(connection, None))
@@ -121,7 +124,7 @@ class SparkEngine(LocalEngine):
                 connection.execute(f"DELETE FROM {quoted(name)}")
             run(connection, "state/forget_built.sql", {"name": ENTRANTS})
             load(connection, storage, files, (ENTRANTS, GROUPS))
-            self._search_accounts(connection, here, horizons)
+            self._search_whole(connection, here, horizons)
             return row_counts(connection, ENTRANTS, GROUPS)
 
     # ------------------------------------------------------------ to and from the storage
