@@ -1,5 +1,6 @@
 """The SQL of the product, run on small tables: every macro, view, check and example, and the rules that matter one by one."""
 
+import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 
 from pipelines.warehouse import SCHEMAS, Connection, create, create_macros_and_views, insert, sql_files, view_comments
+from transforms.audiences import YES
 from transforms.contracts import TABLES
 from transforms.funnels import funnel_answer, funnel_definitions, funnel_entrant_groups, funnel_entrants
 from transforms.journey import Funnel, Journey
@@ -354,6 +356,32 @@ def test_wilson_in_sql_is_wilson_in_polars(connection, reached, entered):
     found = rows(connection, f"SELECT wilson_low({reached}, {entered}), wilson_high({reached}, {entered})")
 
     assert found == pl.select(low=exported(low), high=exported(high)).rows()
+
+
+def test_a_yes_in_sql_is_a_yes_of_the_audiences(connection):
+    words = [*YES, "no", "", "denied", "yesterday"]
+
+    found = [rows(connection, f"SELECT says_yes(' {word.upper()} ')")[0][0] for word in words]
+
+    assert found == [word in YES for word in words]
+    assert rows(connection, "SELECT says_yes(NULL)") == [(False,)]
+
+
+def test_events_count_as_consented_from_the_yes_to_the_event_that_takes_it_back(connection):
+    said = [None, "granted", None, "denied", None, "yes"]
+    put(
+        connection,
+        "core.events",
+        *(
+            {"customer_id": "ann", "event_number": number, "properties": json.dumps({"consent": word} if word else {})}
+            for number, word in enumerate(said, start=1)
+        ),
+        {"customer_id": "bob", "event_number": 1},
+    )
+
+    found = rows(connection, "SELECT customer_id, event_number FROM consented_events('consent')")
+
+    assert found == [("ann", 2), ("ann", 3), ("ann", 6)]
 
 
 def test_units_that_are_each_a_customer_count_in_full(connection):
