@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
@@ -21,6 +21,7 @@ from rich.table import Table as RichTable
 from pipelines import answers
 from pipelines.errors import ConfigurationError, DataError, UnreadableFile
 from pipelines.settings import Workspace, preset_names, workspace_at
+from transforms.journey import parse_duration
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -505,6 +506,41 @@ def erase(
         receipt = erasure.erase(place, identifier, run=lambda: problems.extend(run_quietly(place, quiet)), say=quiet)
     print_json(asdict(receipt)) if as_json else erasure.print_receipt(receipt, out)
     end_with(problems)
+
+
+@app.command()
+@reported
+def expire(
+    older_than: Annotated[str, typer.Option(metavar="AGE", help="What is older goes: days, such as 730d.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and write nothing.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget everything older than an age for good: rewrite the landed files without it, run the night, and give a receipt."""
+    from pipelines import erasure, expiry
+
+    place = workspace_at(workspace)
+    place.configuration  # noqa: B018  (a wrong configuration is told first)
+    quiet = (lambda _line: None) if as_json else (lambda line: out.print(line, markup=False))
+    problems: list[str] = []
+    age = age_of(older_than)
+    if dry_run:
+        receipt = expiry.rehearse(place, age, say=quiet)
+    else:
+        receipt = expiry.expire(place, age, run=lambda: problems.extend(run_quietly(place, quiet)), say=quiet)
+    print_json(asdict(receipt)) if as_json else erasure.print_receipt(receipt, out)
+    end_with(problems)
+
+
+def age_of(text: str) -> timedelta:
+    """An age such as 730d; raises ConfigurationError for what is none."""
+    try:
+        age = parse_duration(text)
+    except ValueError as error:
+        raise ConfigurationError(f"--older-than: {error}") from error
+    if not isinstance(age, timedelta):
+        raise ConfigurationError(f"--older-than takes an age such as 730d; found '{text}'")
+    return age
 
 
 @app.command()

@@ -55,6 +55,7 @@ from transforms.identity import IDENTIFIER
 from transforms.outcomes import row_summary, with_keys
 
 LEAST_DIGITS = 5
+NO_PLACES = pl.DataFrame(schema={"file_id": pl.String, "row": pl.Int64})
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 BY_KEY = ("raw.web_events", "raw.crm_events", "raw.crm_records", "raw.line_items")
 BY_CUSTOMER = tuple(table.name for table in TABLES.values() if CUSTOMER in table.schema)
@@ -80,7 +81,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was, or would be, erased, in counts: rows by file, by table and by file of a report; identifiers by namespace."""
+    """What was, or would be, erased, in counts: rows by file, by table and by file of a report; identifiers by namespace.
+
+    `before`: everything from before that instant, instead of a person.
+    """
 
     erasure_id: str | None
     begun_at: str | None
@@ -91,6 +95,7 @@ class Receipt:
     reports: dict[str, str]
     journal: dict[str, int] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
+    before: str | None = None
 
 
 # ---------------------------------------------------------------- the two questions
@@ -107,12 +112,12 @@ def erase(place: Workspace, asked: str, *, run: Callable[[], None], say: Say) ->
         run()
         known = _erased(place, asked)
         if known is not None and known.erasure_id in waiting:
-            return _receipt(place, known.erasure_id)
+            return receipt_of(place, known.erasure_id)
     plan = _planned(place, asked, say)
     erasure_id = new_erasure_id()
     note(place.landing, _steps_of(plan, erasure_id, salt_of(place.landing)))
     run()
-    return _receipt(place, erasure_id)
+    return receipt_of(place, erasure_id)
 
 
 def rehearse(place: Workspace, asked: str, *, say: Say) -> Receipt:
@@ -131,7 +136,7 @@ def rehearse(place: Workspace, asked: str, *, say: Say) -> Receipt:
         identifiers=_by_namespace(plan.identifiers),
         files={file.relative: len(rows) for file, rows in plan.files},
         places=plan.places,
-        reports=_scrubbed(place, held, is_rehearsal=True),
+        reports=scrubbed(place, _is_customer(held), is_rehearsal=True),
         unread=plan.unread,
     )
 
@@ -155,14 +160,23 @@ def _steps_of(plan: Plan, erasure_id: str, salt: str) -> list[Step]:
         *((SESSION, one) for one in plan.sessions),
     ]
     told = [tombstone_of(erasure_id, salt, space, value, at=at) for space, value in stones]
-    for file, rows in plan.files:
-        said = {"source": file.source, "table": file.table}
-        told.append(Step(erasure_id, REMOVE, at, file_id=file.file_id, rows=rows, path=file.relative, said=said))
+    told += rows_removed(erasure_id, plan.files, at=at)
     counts = {"identifiers": _by_namespace(plan.identifiers), "places": plan.places, "unread": plan.unread}
     return [*told, Step(erasure_id, BEGUN, at, said=counts)]
 
 
-def _receipt(place: Workspace, erasure_id: str) -> Receipt:
+def rows_removed(erasure_id: str, files: list[tuple[LandedFile, list[int]]], *, at: str) -> list[Step]:
+    """The lines that say which rows each file loses."""
+    return [
+        Step(
+            erasure_id, REMOVE, at, file_id=file.file_id, rows=rows, path=file.relative,
+            said={"source": file.source, "table": file.table},
+        )
+        for file, rows in files
+    ]  # fmt: skip
+
+
+def receipt_of(place: Workspace, erasure_id: str) -> Receipt:
     """What the journal says of an erasure."""
     told = [step for step in steps(place.landing) if step.erasure_id == erasure_id]
     begun = next(step for step in told if step.step == BEGUN)
@@ -179,6 +193,7 @@ def _receipt(place: Workspace, erasure_id: str) -> Receipt:
         reports=done["reports"],
         journal=done["journal"],
         unread=begun.said["unread"],
+        before=begun.said.get("before"),
     )
 
 
@@ -187,22 +202,15 @@ def _receipt(place: Workspace, erasure_id: str) -> Receipt:
 
 def _planned(place: Workspace, asked: str, say: Say) -> Plan:
     """All that is the person's. Raises as `rehearse` does."""
-    configuration, key = place.configuration, place.hmac_key
+    configuration = place.configuration
     if not place.build_file.exists():
         raise DataError(f"nothing was loaded yet in {place.root}; load what landed with: journeys run")
     known = _erased(place, asked)
     if known is not None:
         raise DataError(f"'{asked}' was erased on {known.at[:16].replace('T', ' ')} UTC already")
-    try:
-        desks = {
-            name: desks_of(name, source, place.landing, journey=configuration.journey, hmac_key=key)
-            for name, source in configuration.sources.items()
-        }
-    except UnreadableFile as error:
-        raise DataError(f"{error}; a source that cannot be read cannot be searched") from error
     with Warehouse(place.build_file, memory=configuration.engine.memory).opened() as connection:
         customer = _customer_of(place, connection, asked)
-        _refuse_other_rules(place, connection, desks)
+        desks = checked_desks(place, connection)
         members = ask(connection, "ops/customer_identifiers.sql", {"customer": customer})
         keys = ask(connection, "ops/erased_keys.sql", {"customer": customer}, members=members)
         landed = look(place.landing, configuration.sources).files
@@ -211,8 +219,8 @@ def _planned(place: Workspace, asked: str, say: Say) -> Plan:
         found = [(file, scan.rows(file)) for file in landed]
         ledger = ask(connection, "ops/erased_places.sql", keys=keys)
         texts = _texts(connection, scan.words())
-        rows = _merged(found, pl.concat([ledger, texts]))
-        _refuse_gone(place, connection, desks, rows, {file.file_id for file in landed})
+        rows = merged_rows(found, pl.concat([ledger, texts]))
+        refuse_gone(place, connection, desks, rows, {file.file_id for file in landed})
         vanished = vanished_events(place.landing)
         sessions = ask(connection, "ops/erased_sessions.sql", {"customer": customer}, vanished=vanished)
         opened = {event_text(*event) for event in sessions.rows()}
@@ -221,6 +229,23 @@ def _planned(place: Workspace, asked: str, say: Say) -> Plan:
     aliases = _aliases(place, customer)
     files = [(file, sorted(rows[file.file_id])) for file in landed if rows.get(file.file_id)]
     return Plan(members.select(IDENTIFIER).rows(), aliases, sorted(opened), files, places, scan.unread)
+
+
+def checked_desks(place: Workspace, connection: Connection) -> dict[str, list[Desk]]:
+    """The desks of every source, by whose rules the files were read.
+
+    Raises DataError when a source cannot be read, or its rules have changed since.
+    """
+    configuration, key = place.configuration, place.hmac_key
+    try:
+        desks = {
+            name: desks_of(name, source, place.landing, journey=configuration.journey, hmac_key=key)
+            for name, source in configuration.sources.items()
+        }
+    except UnreadableFile as error:
+        raise DataError(f"{error}; a source that cannot be read cannot be searched") from error
+    _refuse_other_rules(place, connection, desks)
+    return desks
 
 
 def _erased(place: Workspace, asked: str) -> Step | None:
@@ -264,7 +289,7 @@ def _refuse_other_rules(place: Workspace, connection: Connection, desks: Mapping
         )
 
 
-def _refuse_gone(
+def refuse_gone(
     place: Workspace,
     connection: Connection,
     desks: Mapping[str, list[Desk]],
@@ -358,7 +383,7 @@ def _escaped(text: str) -> str:
 def _texts(connection: Connection, words: str | None) -> pl.DataFrame:
     """The rows in quarantine whose text names the person."""
     if words is None:
-        return pl.DataFrame(schema={"file_id": pl.String, "row": pl.Int64})
+        return NO_PLACES
     return ask(connection, "ops/erased_texts.sql", {"words": words})
 
 
@@ -366,7 +391,7 @@ def _tells(words: str | None, text: str) -> bool:
     return words is not None and pl.select(pl.lit(text).str.contains(words)).item() is True
 
 
-def _merged(found: list[tuple[LandedFile, set[int]]], told: pl.DataFrame) -> dict[str, set[int]]:
+def merged_rows(found: list[tuple[LandedFile, set[int]]], told: pl.DataFrame = NO_PLACES) -> dict[str, set[int]]:
     """The rows of each file, by its id; files without any are left out."""
     rows = {file.file_id: set(own) for file, own in found if own}
     for file_id, row in told.rows():
@@ -501,11 +526,11 @@ def _replayed(replay: Replay, file_id: str) -> Replay:
 # ---------------------------------------------------------------- the end
 
 
-def _scrubbed(place: Workspace, held: Tombstones, *, is_rehearsal: bool) -> dict[str, str]:
+def scrubbed(place: Workspace, is_theirs: Callable[[str], bool], *, is_rehearsal: bool) -> dict[str, str]:
     """What kept reports, and lists that were handed over as files, lose; by path."""
-    lists = scrub(place.audiences, _is_customer(held), is_rehearsal=is_rehearsal)
+    lists = scrub(place.audiences, is_theirs, is_rehearsal=is_rehearsal)
     lists = {f"{place.audiences.name}/{path}": said for path, said in lists.items()}
-    return scrub(place.reports, _is_customer(held), is_rehearsal=is_rehearsal) | lists
+    return scrub(place.reports, is_theirs, is_rehearsal=is_rehearsal) | lists
 
 
 def finish(place: Workspace) -> None:
@@ -517,8 +542,11 @@ def finish(place: Workspace) -> None:
     Warehouse(place.build_file, memory=place.configuration.engine.memory).compact()
     for name in ("spill", "buckets"):
         shutil.rmtree(place.build_file.parent / name, ignore_errors=True)
-    reports = _scrubbed(place, held, is_rehearsal=False)
-    journal = clean_journal(place.landing, held)
+    from pipelines.expiry import finish_expiry
+
+    expired, sessions = finish_expiry(place, told)
+    reports = scrubbed(place, _is_customer(held), is_rehearsal=False) | expired
+    journal = clean_journal(place.landing, held) | sessions
     ids = sorted({step.erasure_id for step in told})
     note(
         place.landing,
@@ -537,7 +565,8 @@ def print_receipt(receipt: Receipt, out: Console) -> None:
 
 def _lines(receipt: Receipt) -> Iterator[str]:
     held = ", ".join(f"{count} {space}" for space, count in receipt.identifiers.items()) or "no identifier"
-    yield f"{'Would erase' if receipt.is_rehearsal else 'Erased'} a person with {held}."
+    whose = f"everything from before {receipt.before[:10]}" if receipt.before else f"a person with {held}"
+    yield f"{'Would erase' if receipt.is_rehearsal else 'Erased'} {whose}."
     yield f"Landed files rewritten ({len(receipt.files)}, {counted(sum(receipt.files.values()), 'row')}):"
     yield from (f"  {path}: {counted(rows, 'row')}" for path, rows in receipt.files.items())
     yield "Rows of the warehouse:"

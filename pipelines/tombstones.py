@@ -18,16 +18,25 @@ from transforms.hashing import SEPARATOR
 ERASURES = "erasures.ndjson"
 CUSTOMER, SESSION = "customer_id", "session"
 SALT_BYTES, ID_BYTES = 32, 8
-TOMBSTONE, REMOVE, BEGUN, REWRITTEN, FINISHED = "tombstone", "remove", "begun", "rewritten", "finished"
+TOMBSTONE, EXPIRE, REMOVE, BEGUN, REWRITTEN, FINISHED = (
+    "tombstone",
+    "expire",
+    "remove",
+    "begun",
+    "rewritten",
+    "finished",
+)
 
 
 @dataclass(frozen=True)
 class Step:
-    """A line of the journal: a step of the erasure of one person. What stands before the step `begun` counts only with it.
+    """A line of the journal: a step of the erasure of one person, or of all that is old. What stands before the step `begun`
+    counts only with it.
 
     `tombstone`: the digest of an identifier (namespace as in the warehouse), of a customer_id, or of the event that opened
-    a session. `remove`: the rows that a file loses. `rewritten`: it has lost them, and what it is now. `said`: with `begun`
-    how many rows of each place are concerned, with `finished` what else was done.
+    a session. `expire`: the instant before which everything goes. `remove`: the rows that a file loses. `rewritten`: it has
+    lost them, and what it is now. `said`: with `begun` how many rows of each place are concerned, with `finished` what else
+    was done.
     """
 
     erasure_id: str
@@ -80,13 +89,14 @@ def tombstones(landing: Path) -> Tombstones:
 def of_steps(told: list[Step]) -> Tombstones:
     """The tombstones among some steps."""
     found = [step for step in told if step.step == TOMBSTONE]
-    if not found:
+    cuts = [datetime.fromisoformat(step.said["before"]) for step in told if step.step == EXPIRE]
+    if not found and not cuts:
         return NOBODY_ERASED
     digests: dict[str, set[str]] = {}
     for step in found:
         digests.setdefault(step.salt, set()).add(step.digest)
     held = {salt: frozenset(values) for salt, values in digests.items()}
-    return Tombstones(held, frozenset(step.namespace for step in found))
+    return Tombstones(held, frozenset(step.namespace for step in found), max(cuts, default=None))
 
 
 def salt_of(landing: Path) -> str:
@@ -114,8 +124,10 @@ def replaced_files(landing: Path) -> set[str]:
 
 
 def not_of_erased(sessions: pl.DataFrame, landing: Path) -> pl.DataFrame:
-    """Sessions (source and event_id of the event that opened each) without those of erased persons."""
+    """Sessions (source, event_id and time of the event that opened each) without those of erased persons, and expired ones."""
     held = tombstones(landing)
+    if held.before is not None:
+        sessions = sessions.filter(pl.col("opened_at") >= held.before)
     if SESSION not in held.namespaces:
         return sessions
     opened = sessions.select("source", "event_id").iter_rows()
@@ -142,6 +154,11 @@ def clean_journal(landing: Path, held: Tombstones) -> dict[str, int]:
     }
     lost = {name: _without(landing / JOURNAL / name, test) for name, test in concerned.items()}
     return {name: count for name, count in lost.items() if count}
+
+
+def without_events(landing: Path, events: set[tuple[str, str]]) -> int:
+    """Take the sessions that these events (source, event_id) had opened out of the journal; returns how many lines it has lost."""
+    return _without(landing / JOURNAL / SESSIONS, lambda line: (line["source"], line["event_id"]) in events)
 
 
 def _without(file: Path, is_concerned: Callable[[dict[str, Any]], bool]) -> int:

@@ -1,8 +1,9 @@
-"""Erasure: which rows carry an identifier of a person who was erased, known by tombstones alone."""
+"""Erasure: which rows carry an identifier of a person who was erased, known by tombstones alone, or are older than may be kept."""
 
 import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import polars as pl
 
@@ -17,14 +18,18 @@ PLACES = {"file": pl.UInt32, "row": pl.Int64}
 
 @dataclass(frozen=True)
 class Tombstones:
-    """What is left of erased persons: by salt, the digests of their identifiers, and the namespaces these are of."""
+    """What is left of erased persons: by salt, the digests of their identifiers, and the namespaces these are of.
+
+    `before` is the instant before which everything has expired; None where nothing has.
+    """
 
     digests: Mapping[str, frozenset[str]] = field(default_factory=dict)
     namespaces: frozenset[str] = frozenset()
+    before: datetime | None = None
 
     def __bool__(self) -> bool:
-        """True when somebody was erased."""
-        return bool(self.digests)
+        """True when somebody was erased, or something has expired."""
+        return bool(self.digests) or self.before is not None
 
     def holds(self, namespace: str, value: str) -> bool:
         """True for an identifier of an erased person."""
@@ -44,7 +49,7 @@ def digest(salt: str, namespace: str, value: str) -> str:
 
 
 def erased_rows(canonical: pl.DataFrame, tombstones: Tombstones) -> pl.DataFrame:
-    """The physical rows that carry an identifier of an erased person, whatever else they carry.
+    """The physical rows that carry an identifier of an erased person, whatever else they carry, and those that have expired.
 
     In:  canonical rows (transforms/canonical.py), also of rows that cannot be used. Each distinct value is looked up once.
     Out: file, row; each once, in order.
@@ -54,7 +59,20 @@ def erased_rows(canonical: pl.DataFrame, tombstones: Tombstones) -> pl.DataFrame
     held = {name: tombstones.held(name, canonical[name].unique().drop_nulls()) for name in IDENTIFIERS}
     carries = [pl.col(name).is_in(values) for name, values in held.items() if values]
     found = canonical.filter(pl.any_horizontal(carries)) if carries else canonical.clear()
-    return found.select(*PLACES).unique().sort(*PLACES)
+    places = found.select(*PLACES)
+    if tombstones.before is not None:
+        places = pl.concat([places, expired_rows(canonical, before=tombstones.before)])
+    return places.unique().sort(*PLACES)
+
+
+def expired_rows(canonical: pl.DataFrame, *, before: datetime) -> pl.DataFrame:
+    """The physical rows of which everything that has a time happened, or was recorded, before an instant.
+
+    In:  canonical rows; of a record the time of its version counts.
+    Out: file, row; each once, in no order. A row without any time is not among them.
+    """
+    newest = canonical.group_by(*PLACES).agg(pl.col("evident_at").max())
+    return newest.filter(pl.col("evident_at") < before).select(*PLACES)
 
 
 def erased_texts(summary: pl.DataFrame, tombstones: Tombstones, *, rules: Rules) -> pl.DataFrame:
@@ -64,7 +82,7 @@ def erased_texts(summary: pl.DataFrame, tombstones: Tombstones, *, rules: Rules)
     Out: file, row; each once, in order.
     """
     unusable = summary.filter(pl.col("reason").is_not_null() & pl.col("text").is_not_null())
-    if not tombstones or unusable.is_empty():
+    if not tombstones.digests or unusable.is_empty():
         return pl.DataFrame(schema=PLACES)
     words = unusable.select(*PLACES, word=pl.col("text").str.extract_all(WORD)).explode("word").drop_nulls("word")
     told = words["word"].unique()

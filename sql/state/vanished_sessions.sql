@@ -2,7 +2,8 @@
 SELECT
     session_id,
     source,
-    event_id
+    event_id,
+    opened_at
 FROM old_sessions
 ANTI JOIN core.events USING (session_id)
 ORDER BY session_id
