@@ -12,6 +12,7 @@ from transforms.contracts import IDENTIFIERS
 from transforms.hashing import SEPARATOR
 
 SUPPRESSED = "suppressed"
+REFERRED = "referred_id"
 WORD = r"[\p{L}\p{N}_.%+@-]+"
 PLACES = {"file": pl.UInt32, "row": pl.Int64}
 
@@ -59,10 +60,21 @@ def erased_rows(canonical: pl.DataFrame, tombstones: Tombstones) -> pl.DataFrame
     held = {name: tombstones.held(name, canonical[name].unique().drop_nulls()) for name in IDENTIFIERS}
     carries = [pl.col(name).is_in(values) for name, values in held.items() if values]
     found = canonical.filter(pl.any_horizontal(carries)) if carries else canonical.clear()
-    places = found.select(*PLACES)
+    places = pl.concat([found.select(*PLACES), _brought(canonical, tombstones)])
     if tombstones.before is not None:
         places = pl.concat([places, expired_rows(canonical, before=tombstones.before)])
     return places.unique().sort(*PLACES)
+
+
+def _brought(canonical: pl.DataFrame, tombstones: Tombstones) -> pl.DataFrame:
+    """The rows that say that somebody brought an erased person: the property `referred_id` is an identifier too, of any namespace."""
+    if not tombstones.digests or "properties" not in canonical.columns:
+        return pl.DataFrame(schema=PLACES)
+    told = canonical.filter(pl.col("properties").str.contains(f'"{REFERRED}"', literal=True))
+    named = told.select(*PLACES, value=pl.col("properties").str.json_path_match(f"$.{REFERRED}")).drop_nulls("value")
+    values = named["value"].unique()
+    theirs = {value for namespace in IDENTIFIERS for value in tombstones.held(namespace, values)}
+    return named.filter(pl.col("value").is_in(sorted(theirs))).select(*PLACES)
 
 
 def expired_rows(canonical: pl.DataFrame, *, before: datetime) -> pl.DataFrame:

@@ -62,3 +62,12 @@ def test_a_suppressed_row_keeps_nothing_and_one_that_was_set_aside_keeps_its_rea
         (0, 2, None, "bad_time", "at", None, None, None),
         (0, 3, "ben,?", "bad_time", "at", "e3", 9, 3),
     ]
+
+
+def test_a_row_that_says_whom_somebody_brought_is_found_when_that_person_was_erased():
+    rows = canonical({"row": 1, "user_id": "ben"}, {"row": 2, "user_id": "ben"}, {"row": 3, "user_id": "ben"})
+    told = ['{"referred_id":"ann"}', '{"referred_id":"cid"}', '{"note":"ann"}']
+
+    found = erased_rows(rows.with_columns(properties=pl.Series(told)), ANN)
+
+    assert found["row"].to_list() == [1]
