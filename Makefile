@@ -53,8 +53,8 @@ test-faults: $(VENV)/.ready
 # JOURNEYS_SPARK_SETS says how many of the published sets and of the histories.
 test-spark: $(VENV)/.ready-spark
 	@java -version 2>&1 | grep -qE 'version "(1[7-9]|[2-9][0-9])' || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends openjdk-17-jre-headless >/dev/null; } || \
-		{ echo "Java 17 is missing: install it (Debian: apt-get install openjdk-17-jre-headless)"; exit 1; }
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends default-jre-headless >/dev/null; } || \
+		{ echo "Java 17 is missing: install it (Debian: apt-get install default-jre-headless)"; exit 1; }
 	@$(BIN)/python -m pytest -m spark tests/spark
 
 ui: $(VENV)/.ready

@@ -249,7 +249,7 @@ def refuse_unready(master: str) -> None:
     if not version or int(version[1]) < JAVA:
         found = f"found {version[1]} at {java}" if version else f"found none at {home or 'any place of PATH'}"
         raise DataError(
-            f"engine: spark needs Java {JAVA} or newer, {found}; install it (Debian: apt-get install openjdk-17-jre-headless), "
+            f"engine: spark needs Java {JAVA} or newer, {found}; install it (Debian: apt-get install default-jre-headless), "
             "or name its folder in JAVA_HOME"
         )
     for address in master.removeprefix("spark://").split(",") if master.startswith("spark://") else ():
