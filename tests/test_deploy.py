@@ -3,12 +3,20 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
+import tempfile
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import yaml
+
+from pipelines.run import run_in_process
+from pipelines.settings import Workspace
+from tests.pipelines.test_unchanged import JOURNEY, page_views
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
@@ -92,3 +100,54 @@ def test_compose_reads_its_file() -> None:
     )
 
     assert done.returncode == 0, done.stderr
+
+
+POSTGRES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None)
+
+
+@pytest.fixture
+def postgres() -> Iterator[int]:
+    """The port of a Postgres of its own; as root it runs as Debian's user for it."""
+    assert POSTGRES is not None
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    (folder / "password").write_text("secret")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = int(taken.getsockname()[1])
+    user = {"user": "postgres"} if os.geteuid() == 0 else {}
+    if user:
+        for path in (folder, folder / "password"):
+            shutil.chown(path, "postgres")
+    asked = ["-D", folder / "data", "-U", "dagster", "-A", "scram-sha-256"]
+    subprocess.run(
+        [POSTGRES, *asked, f"--pwfile={folder / 'password'}"], check=True, capture_output=True, cwd=folder, **user
+    )  # type: ignore[call-overload]
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder}"
+    control = [POSTGRES.with_name("pg_ctl"), "-D", folder / "data", "-l", folder / "log"]
+    subprocess.run([*control, "-o", options, "-w", "start"], check=True, stdout=subprocess.DEVNULL, cwd=folder, **user)  # type: ignore[call-overload]
+    yield port
+    subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL, cwd=folder, **user)  # type: ignore[call-overload]
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.skipif(POSTGRES is None, reason="Postgres is not here (Debian: apt-get install postgresql)")
+def test_a_night_leaves_its_run_in_postgres(postgres: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, place = tmp_path / "home", Workspace(tmp_path / "shop")
+    for folder in (home, place.landing):
+        folder.mkdir(parents=True)
+    settings = yaml.safe_load((DEPLOY / "dagster.postgres.yaml").read_text())
+    settings["storage"]["postgres"]["postgres_db"] |= {"hostname": "127.0.0.1", "port": postgres, "db_name": "postgres"}
+    for part in ("local_artifact_storage", "compute_logs"):
+        settings[part]["config"]["base_dir"] = str(home)
+    (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
+    (place.root / ".env").write_text("JOURNEYS_HMAC_KEY=key\n")
+    place.journey_file.write_text(JOURNEY)
+    (place.landing / "a.ndjson").write_text(page_views(1, 2))
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    monkeypatch.setenv("DAGSTER_POSTGRES_PASSWORD", "secret")
+
+    assert run_in_process(place, say=lambda _line: None) == []
+
+    with dg.DagsterInstance.get() as instance:
+        assert type(instance.run_storage).__name__ == "PostgresRunStorage"
+        assert [run.status.value for run in instance.get_runs()] == ["SUCCESS"]
