@@ -6,7 +6,7 @@ from pipelines.assets import core, mart, raw, reports
 from pipelines.checks import checks
 from pipelines.errors import DamagedWarehouse
 from pipelines.night import Night
-from pipelines.schedules import nightly, nightly_schedule
+from pipelines.schedules import nightly, nightly_schedule, past_reports
 from pipelines.sensors import bucket_sensor, failure_sensor, landing_sensor
 from pipelines.settings import workspace_at
 
@@ -61,9 +61,9 @@ def night_of_the_workspace(_context: dg.InitResourceContext) -> Night:
 
 
 defs = dg.Definitions(
-    assets=assets,
+    assets=[*assets, reports.as_known_on_report],
     asset_checks=checks,
-    jobs=[nightly],
+    jobs=[nightly, past_reports],
     schedules=[nightly_schedule],
     sensors=[landing_sensor, bucket_sensor, failure_sensor],
     resources={"night": night_of_the_workspace},

@@ -9,10 +9,20 @@ from pipelines.answers import CRON, CRON_ZONE, EVERY_NIGHT
 TOLD = {"journeys/failure_told_by": "command line"}
 """The tag of a run that tells people of its failure itself."""
 
+ON_DEMAND = "journeys/on_demand"
+"""The tag of assets that the night leaves alone."""
+
 nightly = dg.define_asset_job(
     "nightly",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.tag(ON_DEMAND, ""),
     description="From what landed to the published warehouse and the report site.",
+    executor_def=dg.in_process_executor,
+)
+
+past_reports = dg.define_asset_job(
+    "past_reports",
+    selection=dg.AssetSelection.tag(ON_DEMAND, ""),
+    description="Reports as they were known on days gone by.",
     executor_def=dg.in_process_executor,
 )
 

@@ -16,12 +16,14 @@ from pipelines.report_inputs import (
     REPORT_TABLES,
     manifest,
     notices_of,
+    redraw,
     report_day,
     run_record,
     site_files,
     step_records,
 )
 from pipelines.rules import remember_rules
+from pipelines.schedules import ON_DEMAND
 from pipelines.unchanged import note_published
 from pipelines.warehouse import insert
 from reports.archive import NEWEST
@@ -48,6 +50,7 @@ def site(night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(metadata={"files": len(pages), "bytes": sum(map(len, pages.values()))})
 
 
+FIRST_DAY = "2020-01-01"
 VERSIONS = ("data_version", "configuration_version", "product_version")
 LATE_AFTER = timedelta(hours=36)
 
@@ -85,3 +88,22 @@ def published(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night])
     context.instance.add_run_tags(context.run.run_id, versions)
     where = {"overview": str(overview), "warehouse": str(night.workspace.published)}
     return dg.MaterializeResult(metadata={**where, "notices that could not be sent": len(night.unsent)})
+
+
+@dg.asset(
+    key=dg.AssetKey(["reports", "as_known_on"]),
+    partitions_def=dg.DailyPartitionsDefinition(start_date=FIRST_DAY, end_offset=1),
+    group_name="reports",
+    tags={ON_DEMAND: ""},
+    description="The report as it was known at the end of a day, from what had landed by then and by the rules of today; the night "
+    "leaves it alone, a backfill draws days.",
+    kinds={"plotly"},
+    pool=WRITER_POOL,
+)
+def as_known_on_report(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) -> dg.MaterializeResult[None]:
+    """Build the warehouse of that day beside the build file, draw its report, and let the warehouse go."""
+    from pipelines.past import as_known_on  # which builds by running these very assets
+
+    with as_known_on(night.workspace, context.partition_key, say=context.log.info) as past:
+        overview = redraw(past)
+    return dg.MaterializeResult(metadata={"overview": dg.MetadataValue.path(str(overview))})

@@ -2,7 +2,7 @@
 
 import errno
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -94,4 +94,25 @@ def test_nothing_is_published_before_every_table_and_page_is_made() -> None:
 
     before = graph.get_ancestor_asset_keys(published)
 
-    assert before | {published} == graph.get_all_asset_keys()
+    assert before | {published, dg.AssetKey(["reports", "as_known_on"])} == graph.get_all_asset_keys()
+
+
+def test_a_backfill_draws_the_report_of_a_day_as_it_was_known(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_in_process(shop, say=lambda _line: None) == []
+    published, today = shop.published.read_bytes(), f"{datetime.now(UTC):%Y-%m-%d}"
+    monkeypatch.setenv("JOURNEYS_WORKSPACE", str(shop.root))
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = defs.resolve_job_def("past_reports").execute_in_process(partition_key=today, instance=instance)
+
+    assert done.success
+    assert (shop.reports / f"as-known-on-{today}" / "latest" / "index.html").exists()
+    assert shop.published.read_bytes() == published
+
+
+def test_a_day_before_anything_had_landed_fails_and_says_so(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEYS_WORKSPACE", str(shop.root))
+    assert run_in_process(shop, say=lambda _line: None) == []
+
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(DataError, match="nothing had landed before"):
+        defs.resolve_job_def("past_reports").execute_in_process(partition_key="2024-01-01", instance=instance)
