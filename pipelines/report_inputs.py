@@ -31,14 +31,12 @@ READ = (
     "mart.stage_reach",
     "mart.kpis",
     "mart.sessions_daily",
-    "mart.touchpoints",
     "mart.funnel_steps",
     "mart.funnel_daily",
     "mart.funnel_breakdown",
     "mart.funnel_change_steps",
     "mart.funnel_change_groups",
     "mart.data_quality",
-    "mart.unmapped_events",
     "ops.balances",
     "ops.schema_drift",
     "ops.failed_files",
@@ -90,6 +88,8 @@ COUNTED = (
     "surveys",
     "surveys_by_contact",
     "ticket_reasons",
+    "touchpoints",
+    "unmapped_events",
 )
 """Files of sql/reports whose answers the site is drawn from, named `reports.<file>`."""
 MAPPED, MAPPED_OF_SEGMENTS = ("map_actions", "map_contacts", "map_surveys"), ("map_moves", "map_reach")

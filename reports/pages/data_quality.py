@@ -39,7 +39,7 @@ OUTCOME_WORDS = (
 def build(view: View) -> list[Page]:
     """The books of the data.
 
-    Reads ops.balances, ops.schema_drift, ops.failed_files, mart.data_quality, mart.unmapped_events, reports.quarantine_reasons.
+    Reads ops.balances, ops.schema_drift, ops.failed_files, mart.data_quality, reports.unmapped_events, reports.quarantine_reasons.
     """
     books = view.table("ops.balances")
     parts = (
@@ -49,7 +49,7 @@ def build(view: View) -> list[Page]:
         Section("What files brought otherwise", (drift_figure(view.table("ops.schema_drift")),)),
         Section(
             "What is counted",
-            (event_figure(view.table("mart.data_quality")), unmapped_figure(view.table("mart.unmapped_events"))),
+            (event_figure(view.table("mart.data_quality")), unmapped_figure(view.answer("unmapped_events"))),
         ),
         Section("What the outcomes mean", (Terms(OUTCOME_WORDS),)),
     )

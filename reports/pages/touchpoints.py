@@ -12,8 +12,8 @@ from transforms.statistics import FEW
 
 
 def build(view: View) -> list[Page]:
-    """The page of contacts. Reads mart.touchpoints."""
-    contacts = view.table("mart.touchpoints").with_columns(
+    """The page of contacts. Reads the answer touchpoints."""
+    contacts = view.answer("touchpoints").with_columns(
         pl.col("events", "customers", "sessions", "exits", "converted_sessions").cast(pl.Int64),
         place=stage_place(view),
     )

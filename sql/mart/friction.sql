@@ -22,7 +22,7 @@
 -- column conversion_rate: converted_sessions / sessions.
 -- column customers_with_ticket: Customers who opened a ticket within 24 hours after it.
 
-WITH marked AS (
+WITH mapped AS NOT MATERIALIZED (
     SELECT
         customer_id,
         session_id,
@@ -30,79 +30,118 @@ WITH marked AS (
         occurred_at,
         stage,
         phase,
-        touchpoint,
-        event = 'ticket_opened' AS is_ticket,
-        regexp_matches(event, '(^|_)(error|errors|failed|exception)$') OR coalesce(path = '/404', FALSE) AS is_error
+        touchpoint
     FROM core.events
-    WHERE is_counted
+    WHERE
+        is_counted
+        AND touchpoint IS NOT NULL
 ),
 
-mapped AS (
+failures AS (
     SELECT
-        *,
-        coalesce(lead(event_number) OVER visit, 4294967295) AS next_number
-    FROM marked
-    WHERE touchpoint IS NOT NULL
-    WINDOW visit AS (PARTITION BY customer_id, session_id ORDER BY event_number)
+        session_id,
+        event_number
+    FROM core.events
+    WHERE
+        is_counted
+        AND session_id IS NOT NULL
+        AND (regexp_matches(event, '(^|_)(error|errors|failed|exception)$') OR path = '/404')
+),
+
+tickets AS (
+    SELECT
+        customer_id,
+        event_number,
+        occurred_at
+    FROM core.events
+    WHERE
+        is_counted
+        AND event = 'ticket_opened'
+),
+
+visits AS (
+    SELECT
+        customer_id,
+        session_id,
+        stage,
+        phase,
+        touchpoint,
+        max(event_number) AS last_number
+    FROM mapped
+    GROUP BY ALL
+),
+
+ends AS (
+    SELECT
+        any_value(customer_id) AS customer_id,
+        session_id,
+        unnest(max_by({'stage': stage, 'phase': phase, 'touchpoint': touchpoint}, last_number))
+    FROM visits
+    WHERE session_id IS NOT NULL
+    GROUP BY session_id
 ),
 
 failed AS (
     SELECT DISTINCT
         mapped.customer_id,
-        mapped.event_number
-    FROM mapped
-    INNER JOIN marked AS errors
+        mapped.session_id,
+        mapped.stage,
+        mapped.phase,
+        mapped.touchpoint
+    FROM failures
+    ASOF INNER JOIN (
+        SELECT *
+        FROM mapped
+        WHERE session_id IN (SELECT session_id FROM failures)
+    ) AS mapped
         ON
-            mapped.customer_id = errors.customer_id
-            AND mapped.session_id = errors.session_id
-            AND mapped.event_number <= errors.event_number
-            AND mapped.next_number > errors.event_number
-    WHERE errors.is_error
+            failures.session_id = mapped.session_id
+            AND failures.event_number >= mapped.event_number
 ),
 
-asked AS (
+trouble AS (
+    SELECT
+        customer_id,
+        stage,
+        phase,
+        touchpoint,
+        'exit' AS kind
+    FROM ends
+    WHERE session_id NOT IN (SELECT session_id FROM core.sessions WHERE is_converted)
+    UNION ALL
+    SELECT
+        customer_id,
+        stage,
+        phase,
+        touchpoint,
+        'error' AS kind
+    FROM failed
+    UNION ALL
     SELECT DISTINCT
         mapped.customer_id,
-        mapped.event_number
+        mapped.stage,
+        mapped.phase,
+        mapped.touchpoint,
+        'ticket' AS kind
     FROM mapped
-    INNER JOIN marked AS tickets
+    INNER JOIN tickets
         ON
             mapped.customer_id = tickets.customer_id
             AND mapped.event_number < tickets.event_number
             AND mapped.occurred_at + INTERVAL 24 HOUR >= tickets.occurred_at
-    WHERE tickets.is_ticket
 ),
 
-contacts AS (
+troubled AS (
     SELECT
-        mapped.customer_id,
-        mapped.session_id,
-        mapped.stage,
-        mapped.phase,
-        mapped.touchpoint,
-        bool_or(mapped.next_number = 4294967295) AS is_last,
-        bool_or(failed.event_number IS NOT NULL) AS has_error,
-        bool_or(asked.event_number IS NOT NULL) AS has_ticket
-    FROM mapped
-    LEFT JOIN failed
-        ON
-            mapped.customer_id = failed.customer_id
-            AND mapped.event_number = failed.event_number
-    LEFT JOIN asked
-        ON
-            mapped.customer_id = asked.customer_id
-            AND mapped.event_number = asked.event_number
+        stage,
+        phase,
+        touchpoint,
+        count(DISTINCT customer_id) AS affected,
+        count(*) FILTER (WHERE kind = 'exit') AS exits,
+        count(*) FILTER (WHERE kind = 'error') AS errors,
+        count(*) FILTER (WHERE kind = 'ticket') AS customers_with_ticket
+    FROM trouble
     GROUP BY ALL
-),
-
-judged AS (
-    SELECT
-        contacts.*,
-        coalesce(sessions.is_converted, FALSE) AS is_converted,
-        contacts.session_id IS NOT NULL AND contacts.is_last AND NOT coalesce(sessions.is_converted, FALSE) AS is_exit
-    FROM contacts
-    LEFT JOIN core.sessions AS sessions
-        ON contacts.session_id = sessions.session_id
 ),
 
 customers AS (
@@ -110,15 +149,16 @@ customers AS (
         stage,
         phase,
         touchpoint,
-        customer_id,
-        bool_or(is_exit OR has_error OR has_ticket) AS is_affected,
-        bool_or(has_ticket) AS has_ticket,
         count(session_id) AS sessions,
-        count(*) FILTER (WHERE is_exit) AS exits,
-        count(*) FILTER (WHERE has_error AND session_id IS NOT NULL) AS errors,
-        count(*) FILTER (WHERE is_converted) AS converted_sessions
-    FROM judged
-    GROUP BY ALL
+        count(*) FILTER (
+            WHERE session_id IN (SELECT session_id FROM core.sessions WHERE is_converted)
+        ) AS converted_sessions
+    FROM visits
+    GROUP BY
+        customer_id,
+        stage,
+        phase,
+        touchpoint
 ),
 
 counted AS (
@@ -127,14 +167,25 @@ counted AS (
         phase,
         touchpoint,
         count(*) AS customers,
-        count(*) FILTER (WHERE is_affected) AS affected,
         sum(sessions)::BIGINT AS sessions,
-        sum(exits)::BIGINT AS exits,
-        sum(errors)::BIGINT AS errors,
-        sum(converted_sessions)::BIGINT AS converted_sessions,
-        count(*) FILTER (WHERE has_ticket) AS customers_with_ticket
+        sum(converted_sessions)::BIGINT AS converted_sessions
     FROM customers
     GROUP BY ALL
+),
+
+joined AS (
+    SELECT
+        counted.*,
+        coalesce(troubled.affected, 0) AS affected,
+        coalesce(troubled.exits, 0) AS exits,
+        coalesce(troubled.errors, 0) AS errors,
+        coalesce(troubled.customers_with_ticket, 0) AS customers_with_ticket
+    FROM counted
+    LEFT JOIN troubled
+        ON
+            counted.stage IS NOT DISTINCT FROM troubled.stage
+            AND counted.phase IS NOT DISTINCT FROM troubled.phase
+            AND counted.touchpoint = troubled.touchpoint
 )
 
 SELECT
@@ -160,5 +211,5 @@ SELECT
     converted_sessions,
     rate(converted_sessions, sessions) AS conversion_rate,
     customers_with_ticket
-FROM counted
+FROM joined
 ORDER BY rank

@@ -1,7 +1,7 @@
 -- Each kind of contact of a stage: how many of the stage's customers had it, how many of them went on to a later stage
 -- afterwards, by which channel most of it came, and whose sessions ended there without a conversion. Of everybody where the
 -- variable `segment` says (everybody), else of the customers of that segment.
-WITH mapped AS (
+WITH mapped AS NOT MATERIALIZED (
     SELECT *
     FROM core.events
     WHERE
@@ -29,37 +29,23 @@ visits AS (
 
 session_ends AS (
     SELECT
+        any_value(customer_id) AS customer_id,
         session_id,
-        max(last_number) AS last_number
+        unnest(max_by({'stage': stage, 'phase': phase, 'touchpoint': touchpoint}, last_number))
     FROM visits
     WHERE session_id IS NOT NULL
-    GROUP BY ALL
+    GROUP BY session_id
 ),
 
-happened AS (
+lost AS (
     SELECT
-        visits.*,
-        coalesce(visits.last_number = session_ends.last_number AND NOT sessions.is_converted, FALSE) AS is_lost_end
-    FROM visits
-    LEFT JOIN session_ends
-        ON visits.session_id = session_ends.session_id
-    LEFT JOIN core.sessions AS sessions
-        ON visits.session_id = sessions.session_id
-),
-
-places AS (
-    SELECT DISTINCT
         stage,
-        stage_number
-    FROM core.stage_entries
-),
-
-newest_entries AS (
-    SELECT
-        customer_id,
-        stage_number,
-        max(entered_at) AS entered_at
-    FROM core.stage_entries
+        phase,
+        touchpoint,
+        count(*) AS lost_sessions,
+        count(DISTINCT customer_id) AS lost_customers
+    FROM session_ends
+    WHERE session_id NOT IN (SELECT session_id FROM core.sessions WHERE is_converted)
     GROUP BY ALL
 ),
 
@@ -71,25 +57,33 @@ contacts AS (
         touchpoint,
         min(first_at) AS first_at,
         sum(events) AS events,
-        bool_or(is_lost_end) AS is_lost
-    FROM happened
+        count(session_id) AS sessions
+    FROM visits
     GROUP BY ALL
 ),
 
-onward AS (
+places AS (
     SELECT DISTINCT
-        contacts.customer_id,
+        stage,
+        stage_number
+    FROM core.stage_entries
+),
+
+onward AS (
+    SELECT
         contacts.stage,
         contacts.phase,
-        contacts.touchpoint
+        contacts.touchpoint,
+        count(*) AS went_on
     FROM contacts
     INNER JOIN places
         ON contacts.stage = places.stage
-    INNER JOIN newest_entries
+    SEMI JOIN core.stage_entries AS entries
         ON
-            contacts.customer_id = newest_entries.customer_id
-            AND places.stage_number < newest_entries.stage_number
-            AND contacts.first_at <= newest_entries.entered_at
+            contacts.customer_id = entries.customer_id
+            AND places.stage_number < entries.stage_number
+            AND contacts.first_at <= entries.entered_at
+    GROUP BY ALL
 ),
 
 channels AS (
@@ -108,41 +102,23 @@ channels AS (
         channel
 ),
 
-ends AS (
-    SELECT
-        stage,
-        phase,
-        touchpoint,
-        count(session_id) AS sessions,
-        count(*) FILTER (WHERE is_lost_end) AS lost_sessions
-    FROM happened
-    GROUP BY ALL
-),
-
 stages AS (
     SELECT
         stage,
         count(DISTINCT customer_id) AS of_customers
-    FROM happened
+    FROM contacts
     GROUP BY ALL
 ),
 
 counted AS (
     SELECT
-        contacts.stage,
-        contacts.phase,
-        contacts.touchpoint,
-        sum(contacts.events)::BIGINT AS events,
+        stage,
+        phase,
+        touchpoint,
+        sum(events)::BIGINT AS events,
         count(*) AS customers,
-        count(onward.customer_id) AS went_on,
-        count(*) FILTER (WHERE contacts.is_lost) AS lost_customers
+        sum(sessions)::BIGINT AS sessions
     FROM contacts
-    LEFT JOIN onward
-        ON
-            contacts.customer_id = onward.customer_id
-            AND contacts.stage = onward.stage
-            AND contacts.phase IS NOT DISTINCT FROM onward.phase
-            AND contacts.touchpoint = onward.touchpoint
     GROUP BY ALL
 )
 
@@ -154,27 +130,32 @@ SELECT
     counted.customers,
     stages.of_customers,
     counted.customers / nullif(stages.of_customers, 0) AS customer_share,
-    counted.went_on,
-    counted.went_on / nullif(counted.customers, 0) AS onward_share,
+    coalesce(onward.went_on, 0) AS went_on,
+    coalesce(onward.went_on, 0) / nullif(counted.customers, 0) AS onward_share,
     channels.channel,
-    ends.sessions,
-    ends.lost_sessions,
-    ends.lost_sessions / nullif(ends.sessions, 0) AS lost_share,
-    counted.lost_customers
+    counted.sessions,
+    coalesce(lost.lost_sessions, 0) AS lost_sessions,
+    coalesce(lost.lost_sessions, 0) / nullif(counted.sessions, 0) AS lost_share,
+    coalesce(lost.lost_customers, 0) AS lost_customers
 FROM counted
 INNER JOIN stages
     ON counted.stage = stages.stage
+LEFT JOIN onward
+    ON
+        counted.stage = onward.stage
+        AND counted.phase IS NOT DISTINCT FROM onward.phase
+        AND counted.touchpoint = onward.touchpoint
 LEFT JOIN channels
     ON
         counted.stage = channels.stage
         AND counted.phase IS NOT DISTINCT FROM channels.phase
         AND counted.touchpoint = channels.touchpoint
         AND channels.place = 1
-LEFT JOIN ends
+LEFT JOIN lost
     ON
-        counted.stage = ends.stage
-        AND counted.phase IS NOT DISTINCT FROM ends.phase
-        AND counted.touchpoint = ends.touchpoint
+        counted.stage = lost.stage
+        AND counted.phase IS NOT DISTINCT FROM lost.phase
+        AND counted.touchpoint = lost.touchpoint
 ORDER BY
     counted.stage,
     counted.customers DESC,

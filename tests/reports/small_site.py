@@ -489,5 +489,5 @@ def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
         ),
     }
     drawn = shown | marts() | changes_of(funnel) | {"reports.group_days": group_days(funnel)}
-    reach = {"mart.stage_reach": shown["mart.stage_reach"]}
-    return drawn | answers(marts() | reach)
+    views = {name: shown[name] for name in ("mart.stage_reach", "mart.touchpoints", "mart.unmapped_events")}
+    return drawn | answers(marts() | views)

@@ -47,7 +47,7 @@ def legs(*medians: float | None) -> pl.DataFrame:
 def touchpoint_rows(*exits: tuple[str, int, int]) -> dict[str, pl.DataFrame]:
     given = ({"stage": "awareness", "touchpoint": one, "sessions": seen, "exits": ends} for one, seen, ends in exits)
     counted = {"events": 1, "customers": 1, "converted_sessions": 0}
-    return {"mart.touchpoints": rows("mart.touchpoints", *(row | counted for row in given))}
+    return {"reports.touchpoints": rows("mart.touchpoints", *(row | counted for row in given))}
 
 
 @pytest.mark.parametrize(

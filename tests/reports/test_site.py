@@ -120,13 +120,13 @@ def hostile_site(evil: str) -> dict[str, bytes]:
         "ops.balances": ["source", "path"],
         "ops.schema_drift": ["source", "path", "column_name", "renamed_to"],
         "mart.attribution": ["channel"],
-        "mart.touchpoints": ["stage", "touchpoint", "phase"],
+        "reports.touchpoints": ["stage", "touchpoint", "phase"],
         "mart.data_quality": ["source"],
         "reports.map_contacts": ["stage", "phase", "touchpoint", "channel"],
         "reports.map_actions": ["stage", "event"],
         "reports.map_surveys": ["stage", "survey"],
         "reports.quarantine_reasons": ["source", "reason", "field"],
-        "mart.unmapped_events": ["event", "source"],
+        "reports.unmapped_events": ["event", "source"],
     }
     named |= {
         name: told
