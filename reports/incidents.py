@@ -51,20 +51,19 @@ def incidents(days: pl.DataFrame) -> list[Incident]:
         return []
     clear = tested.filter(pl.col("p") * tested.height <= FAMILY_ERROR, pl.col("apart") >= OTHERS_APART)
     ordered = clear.sort("p", "funnel", "breakdown", "value", "step_number", "first", "last")
-    kept = list[Incident]()
+    kept = list[dict[str, Any]]()
     for row in ordered.iter_rows(named=True):
-        found = incident(row)
-        if not any(is_same(found, other) for other in kept):
-            kept.append(found)
-    return kept
+        if not any(is_same(row, other) for other in kept):
+            kept.append(row)
+    return [incident(row) for row in kept]
 
 
-def is_same(one: Incident, other: Incident) -> bool:
-    """True when both tell of one group in weeks that overlap, whichever funnel shows it."""
+def is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """True when both rows tell of one group in weeks that overlap, whichever funnel shows it."""
     return (
-        (one.breakdown, one.group) == (other.breakdown, other.group)
-        and one.first <= other.last
-        and other.first <= one.last
+        (one["breakdown"], one["value"]) == (other["breakdown"], other["value"])
+        and one["first"] <= other["last"]
+        and other["first"] <= one["last"]
     )
 
 

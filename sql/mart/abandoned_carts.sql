@@ -95,21 +95,32 @@ carts AS (
     GROUP BY ALL
 ),
 
-followed AS (
+next_orders AS (
     SELECT
-        carts.*,
-        orders.occurred_at AS ordered_at,
-        orders.value_minor,
-        orders.currency
+        carts.customer_id,
+        carts.cart_number,
+        min_by({'occurred_at': orders.occurred_at, 'value_minor': orders.value_minor, 'currency': orders.currency}, orders.event_number)
+            AS conversion
     FROM carts
-    ASOF LEFT JOIN (
-        SELECT *
-        FROM steps
-        WHERE is_conversion
-    ) AS orders
+    INNER JOIN steps AS orders
         ON
             carts.customer_id = orders.customer_id
             AND carts.last_number < orders.event_number
+    WHERE orders.is_conversion
+    GROUP BY ALL
+),
+
+followed AS (
+    SELECT
+        carts.*,
+        next_orders.conversion.occurred_at AS ordered_at,
+        next_orders.conversion.value_minor,
+        next_orders.conversion.currency
+    FROM carts
+    LEFT JOIN next_orders
+        ON
+            carts.customer_id = next_orders.customer_id
+            AND carts.cart_number = next_orders.cart_number
 ),
 
 ended AS (

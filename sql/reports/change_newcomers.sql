@@ -25,21 +25,42 @@ firsts AS (
         min(entered_at) AS entered_at
     FROM core.stage_entries
     GROUP BY ALL
+),
+
+days AS (
+    SELECT
+        (newcomers.first_at AT TIME ZONE report.time_zone)::DATE AS day,
+        count(*) AS newcomers
+    FROM newcomers
+    CROSS JOIN report
+    GROUP BY ALL
+),
+
+entries AS (
+    SELECT
+        (newcomers.first_at AT TIME ZONE report.time_zone)::DATE AS day,
+        firsts.stage,
+        count(*) AS entered
+    FROM newcomers
+    INNER JOIN firsts
+        ON
+            newcomers.customer_id = firsts.customer_id
+            AND newcomers.first_at + INTERVAL 7 DAY >= firsts.entered_at
+    CROSS JOIN report
+    GROUP BY ALL
 )
 
 SELECT
-    (newcomers.first_at AT TIME ZONE report.time_zone)::DATE AS day,
+    days.day,
     stages.stage,
-    count(*) AS newcomers,
-    count(*) FILTER (WHERE firsts.entered_at <= newcomers.first_at + INTERVAL 7 DAY) AS entered
-FROM newcomers
+    days.newcomers,
+    coalesce(entries.entered, 0) AS entered
+FROM days
 CROSS JOIN stages
-CROSS JOIN report
-LEFT JOIN firsts
+LEFT JOIN entries
     ON
-        newcomers.customer_id = firsts.customer_id
-        AND stages.stage = firsts.stage
-GROUP BY ALL
+        days.day = entries.day
+        AND stages.stage = entries.stage
 ORDER BY
-    day,
+    days.day,
     stages.stage
