@@ -35,6 +35,7 @@ assets = [
     mart.paths,
     mart.returning_customers,
     mart.key_figures,
+    mart.contacts,
     mart.bridges,
     mart.sensitivity,
     mart.sales,

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from pipelines.warehouse import Connection
-from tests.test_sql import Row, customer, day, deal, event, put, rows, session, spent
+from tests.test_sql import Row, count_contacts, customer, day, deal, event, put, rows, session, spent
 from tests.test_sql import connection as connection
 from tests.test_sql import warehouse as warehouse
 
@@ -780,6 +780,7 @@ def test_friction_is_exits_errors_and_tickets_by_the_customers_they_affect(conne
             for who in ("leaves", "buys", "fails", "asks")
         ),
     )
+    count_contacts(connection)
 
     found = rows(
         connection,
@@ -790,7 +791,137 @@ def test_friction_is_exits_errors_and_tickets_by_the_customers_they_affect(conne
     assert found == [(1, "cart", 4, 3, 4, 1, 1, 2, 1), (2, "product", 4, 2, 4, 1, 0, 2, 1)]
 
 
+def test_contacts_of_a_segment_are_those_of_its_customers(connection):
+    for who, channel in (("ann", "Email"), ("bob", "Direct"), ("cai", "Direct")):
+        put(
+            connection, "core.events", event(who, 1, 0, stage="buy", touchpoint="cart", session_id=who, channel=channel)
+        )
+        put(connection, "core.sessions", {**session(0, who, day(0)), "session_id": who, "is_converted": False})
+    put(connection, "core.customer_segments", {"segment": "members", "customer_id": "ann"})
+    count_contacts(connection)
+
+    found = rows(
+        connection,
+        "SELECT segment, customers, of_customers, channel, lost_customers FROM mart.segment_touchpoints ORDER BY segment",
+    )
+
+    assert found == [("(everybody)", 3, 3, "Direct", 3), ("members", 1, 1, "Email", 1)]
+
+
 # ---------------------------------------------------------------- the same numbers by counting on foot
+
+CONTACTS = {"blog": ("learn", None), "cart": ("buy", "fill"), "pay": ("buy", None), "help": ("keep", None)}
+STAGES = ("learn", "buy", "keep")
+
+
+def walk(name: str, chance: random.Random) -> list[Row]:
+    """Events of one customer in up to three sessions and outside of them, some unmapped, some errors, some tickets."""
+    kinds = (*CONTACTS, None, "payment_failed", "ticket_opened")
+    events = []
+    for number in range(1, chance.randint(2, 9)):
+        kind = chance.choice(kinds)
+        stage, phase = CONTACTS.get(kind, (None, None))
+        visit = f"{name}{number // 3}" if chance.random() < 0.8 else None
+        at = number * chance.choice((0.001, 0.4))
+        events.append(
+            event(name, number, at, event="page_view" if kind in (*CONTACTS, None) else kind, stage=stage, phase=phase, session_id=visit,
+                  touchpoint=kind if kind in CONTACTS else None, channel=chance.choice(("Email", "Direct", None)))
+        )  # fmt: skip
+    return events
+
+
+def counted_on_foot(
+    events: list[Row], converted: set[str], entries: list[Row], who: set[str]
+) -> dict[str, tuple[int, ...]]:
+    """Of each contact: events, customers, went_on, sessions, converted, exits, lost sessions and customers, failed, tickets, affected."""
+    found = {}
+    for touchpoint, (stage, _) in CONTACTS.items():
+        mapped = [row for row in events if row["touchpoint"] and row["customer_id"] in who]
+        here = [row for row in mapped if row["touchpoint"] == touchpoint]
+        visits = {row["session_id"] for row in here} - {None}
+        last = {
+            visit: max((row for row in mapped if row["session_id"] == visit), key=lambda row: row["event_number"])
+            for visit in visits
+        }
+        exits = {visit for visit in visits if last[visit]["touchpoint"] == touchpoint}
+        lost = exits - converted
+        failed, asked = set(), set()
+        for row in here:
+            later = [
+                other
+                for other in events
+                if other["customer_id"] == row["customer_id"] and other["event_number"] > row["event_number"]
+            ]
+            inside = [other for other in later if other["session_id"] == row["session_id"] is not None]
+            until = next((other["event_number"] for other in inside if other["touchpoint"]), 10**9)
+            if any(other["event"] == "payment_failed" and other["event_number"] < until for other in inside):
+                failed.add(row["session_id"])
+            if any(
+                other["event"] == "ticket_opened" and other["occurred_at"] - row["occurred_at"] <= timedelta(hours=24)
+                for other in later
+            ):
+                asked.add(row["customer_id"])
+        owner = {row["session_id"]: row["customer_id"] for row in here}
+        onward = {
+            row["customer_id"]
+            for row in here
+            if any(
+                entry["customer_id"] == row["customer_id"]
+                and entry["stage_number"] > 1 + STAGES.index(stage)
+                and entry["entered_at"] >= row["occurred_at"]
+                for entry in entries
+            )
+        }
+        people, losers = {row["customer_id"] for row in here}, {owner[visit] for visit in lost}
+        if here:
+            found[touchpoint] = (
+                len(here), len(people), len(onward), len(visits), len(visits & converted), len(exits), len(lost), len(losers), len(failed),
+                len(asked), len(losers | {owner[visit] for visit in failed} | asked),
+            )  # fmt: skip
+    return found
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_contacts_are_what_counting_them_one_by_one_gives(connection, seed):
+    chance = random.Random(seed)
+    events = [row for n in range(12) for row in walk(f"c{n}", chance)]
+    visits = sorted({(row["session_id"], row["customer_id"]) for row in events if row["session_id"]})
+    converted = {visit for visit, _ in visits if chance.random() < 0.3}
+    entries = [
+        {
+            "customer_id": row["customer_id"],
+            "entry_number": row["event_number"],
+            "stage": row["stage"],
+            "entered_at": row["occurred_at"],
+        }
+        | {"stage_number": 1 + STAGES.index(row["stage"])}
+        for row in events
+        if row["stage"]
+    ]
+    members = {f"c{n}" for n in range(12) if chance.random() < 0.5}
+    put(connection, "core.events", *events)
+    put(
+        connection,
+        "core.sessions",
+        *(
+            {**session(0, who, day(0)), "session_id": visit, "is_converted": visit in converted}
+            for visit, who in visits
+        ),
+    )
+    put(connection, "core.stage_entries", *entries)
+    put(connection, "core.customer_segments", *({"segment": "members", "customer_id": who} for who in sorted(members)))
+    count_contacts(connection)
+
+    found = rows(
+        connection,
+        "SELECT segment, touchpoint, events, customers, went_on, sessions, converted_sessions, exits, lost_sessions, lost_customers, "
+        "failed_sessions, customers_with_ticket, affected FROM mart.segment_touchpoints",
+    )
+
+    everybody = {f"c{n}" for n in range(12)}
+    for segment, who in (("(everybody)", everybody), ("members", members)):
+        told = {touchpoint: tuple(counts) for name, touchpoint, *counts in found if name == segment}
+        assert told == counted_on_foot(events, converted, entries, who), segment
 
 
 @pytest.mark.parametrize("seed", range(5))

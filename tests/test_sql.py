@@ -65,6 +65,19 @@ def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
     return connection.sql(query).fetchall()
 
 
+def count_contacts(connection: Connection) -> None:
+    """Fill mart.segment_touchpoints from the events; whoever has one is a customer."""
+    strangers = rows(
+        connection, "SELECT DISTINCT customer_id FROM core.events ANTI JOIN core.customers USING (customer_id)"
+    )
+    put(connection, "core.customers", *(customer(name) for (name,) in sorted(strangers)))
+    insert(
+        connection,
+        TABLES["mart.segment_touchpoints"],
+        connection.sql((ROOT / "sql" / "core" / "segment_touchpoints.sql").read_text()).pl(),
+    )
+
+
 def check(connection: Connection, name: str) -> list[tuple[Any, ...]]:
     """The offending rows that a check finds."""
     return rows(connection, (ROOT / "sql" / "checks" / f"{name}.sql").read_text())
@@ -289,6 +302,7 @@ def fill_all(connection: Connection) -> None:
             for number, (name, columns) in enumerate(SERVED, start=1)
         ),
     )
+    count_contacts(connection)
 
 
 # ---------------------------------------------------------------- everything runs
@@ -843,6 +857,7 @@ def test_the_last_mapped_event_of_a_session_is_its_exit(connection):
         event("bob", 1, 0, session_id="s2", stage="awareness", touchpoint="blog"),
         event("bob", 2, 1, stage="awareness", touchpoint="blog"),
     )
+    count_contacts(connection)
 
     found = rows(
         connection, "SELECT touchpoint, events, customers, sessions, exits, converted_sessions FROM mart.touchpoints"
@@ -961,6 +976,17 @@ OFFENCES = {
     "mart/stuck_customers/are_in_one_stage_each": (
         "core.stage_entries",
         {"customer_id": "eve", "entry_number": 1, "stage": "awareness", "entered_at": day(0)},
+    ),
+    "mart/segment_touchpoints/parts_are_within_their_wholes": (
+        "mart.segment_touchpoints",
+        {
+            "segment": "(everybody)",
+            "stage": "buy",
+            "touchpoint": "cart",
+            "customers": 2,
+            "of_customers": 3,
+            "went_on": 3,
+        },
     ),
     "mart/sales_outcomes/an_end_has_its_outcome": ("mart.sales_outcomes", deal("d3", "open", 3)),
     "mart/competing_outcomes/shares_stay_within_one": (

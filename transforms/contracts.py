@@ -746,6 +746,31 @@ MART_KPIS = Table(
     ),
 )
 
+MART_SEGMENT_TOUCHPOINTS = Table(
+    "mart.segment_touchpoints",
+    "Each kind of contact with the customers of a segment, and with everybody: who went on, how sessions end, what goes wrong.",
+    ("segment", "stage", "phase", "touchpoint"),
+    (
+        _c("segment", pl.String, "Name of the segment; '(everybody)' for all customers."),
+        _c("stage", pl.String, "Stage of the touchpoint."),
+        _c("phase", pl.String, "Phase within the stage; null for none."),
+        _c("touchpoint", pl.String, "The kind of contact."),
+        _c("events", pl.Int64, "Events of it; robots and internal traffic are left out, here and below."),
+        _c("customers", pl.Int64, "Customers of the segment who had it."),
+        _c("of_customers", pl.Int64, "Customers of the segment who had any contact of the stage."),
+        _c("went_on", pl.Int64, "Of `customers`, those who entered a later stage after their first such contact."),
+        _c("channel", pl.String, "Channel by which most of its events came; null for none."),
+        _c("sessions", pl.Int64, "Sessions in which it happened."),
+        _c("converted_sessions", pl.Int64, "Of those, with a conversion."),
+        _c("exits", pl.Int64, "Sessions whose last mapped event it is."),
+        _c("lost_sessions", pl.Int64, "Of `exits`, without a conversion."),
+        _c("lost_customers", pl.Int64, "Customers with such a session."),
+        _c("failed_sessions", pl.Int64, "Sessions with an error before the next touchpoint."),
+        _c("customers_with_ticket", pl.Int64, "Customers who opened a ticket within 24 hours after it."),
+        _c("affected", pl.Int64, "Customers with a lost or failed session, or such a ticket."),
+    ),
+)
+
 MART_IDENTITY_BRIDGES = Table(
     "mart.identity_bridges",
     "Pairs of identifiers on which a customer hangs: taken apart, two groups of two or more identifiers would be left.",

@@ -148,6 +148,16 @@ def key_figures(night: Night) -> Rows:
     return night.store("mart.kpis", figures)
 
 
+@table_asset(
+    "mart.segment_touchpoints",
+    deps=["core.events", "core.sessions", "core.stage_entries", "core.customers", "core.customer_segments"],
+)
+def contacts(night: Night) -> Rows:
+    """Count each kind of contact, and what goes wrong there, of every segment."""
+    found = night.warehouse.query(sql_text("core/segment_touchpoints.sql"))
+    return night.store("mart.segment_touchpoints", found)
+
+
 @table_asset("mart.identity_bridges", deps=["core.identity_edges", "core.identity_map"])
 def bridges(night: Night) -> Rows:
     """Find the ties on which customers hang."""

@@ -7,6 +7,7 @@ import duckdb
 import polars as pl
 import pytest
 
+from pipelines.warehouse import sql_text
 from reports.page import Figure
 from reports.render import sql
 from reports.site import build_pages
@@ -125,6 +126,7 @@ def warehouse():
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {name.split('.')[0]}")
         connection.register("incoming", table.to_arrow())
         connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
+    connection.execute(f"CREATE TABLE mart.segment_touchpoints AS {sql_text('core/segment_touchpoints.sql')}")
     yield connection
     connection.close()
 
