@@ -9,6 +9,7 @@ import polars as pl
 from reports.effects import adjusted, funnel_effects, stage_effects
 from reports.frames import single, widest
 from reports.funnel_counts import FunnelCounts
+from reports.incidents import Incident
 from reports.page import Finding
 from reports.rates import Difference, Rate
 from reports.view import PERIOD_DAYS, Period, View
@@ -16,7 +17,7 @@ from reports.words import change, count, day, duration, name, percent, plural, q
 from transforms.statistics import FEW, benjamini_hochberg
 
 MOST_FINDINGS = 8
-MOST_INCIDENTS = 2
+MOST_INCIDENTS = 3
 SURE = 0.01
 """The false discovery rate at which a change is told on the first page: stricter than the pages', for it is read every day."""
 LOWER_IS_BETTER = "bounce_rate"
@@ -47,22 +48,35 @@ def findings(view: View) -> tuple[Finding, ...]:
 
 
 def group_incidents(view: View) -> Iterator[Finding]:
-    """Weeks in which one group of customers went on from a step less, or more, often than at other times, and the others did not."""
+    """Days in which a group, and no other, or everybody went on from a step less, or more, often than at other times."""
     funnels = {counts.name: counts for counts in view.funnels}
     told = [found.funnel for found in view.incidents]
     for place, found in enumerate(view.incidents):
         counts, number = funnels[found.funnel], told[:place].count(found.funnel) + 1
         difference = found.difference
         way = "fewer" if difference.value < 0 else "more"
+        who = f" of {quoted(found.group)}" if found.breakdown else ""
+        when = (
+            f"On {day(found.first)}"
+            if found.first == found.last
+            else f"From {short_day(found.first)} to {day(found.last)}"
+        )
         yield Finding(
             "What happened",
-            f"From {short_day(found.first)} to {day(found.last)}, {way} of {quoted(found.group)} went on from {quoted(found.step)} to "
+            f"{when}, {way}{who} went on from {quoted(found.step)} to "
             f"{quoted(found.next_step)}: {percent(difference.here.value)} instead of {percent(difference.there.value)}",
-            f"{sentence(difference.evidence)}; about {plural(found.customers, counts.unit)} {way}. All others by {quoted(found.breakdown)}: "
-            f"{percent(found.others.here.value)} ({found.others.here.counts}) against {percent(found.others.there.value)}. In {quoted(counts.name)}.",
+            f"{sentence(difference.evidence)}; about {plural(found.customers, counts.unit)} {way}. {beside(found)} In {quoted(counts.name)}.",
             f"{counts.file}#incident-{number}",
             found.customers,
         )
+
+
+def beside(found: Incident) -> str:
+    """What all others did meanwhile; of everybody, that there are none."""
+    if found.others is None or found.breakdown is None:
+        return "No single group stands out."
+    here, there = found.others.here, found.others.there
+    return f"All others by {quoted(found.breakdown)}: {percent(here.value)} ({here.counts}) against {percent(there.value)}."
 
 
 def moved_funnels(view: View) -> Iterator[Finding]:

@@ -1,7 +1,9 @@
-"""Incidents: weeks in which one group goes on from one step of a funnel less, or more, often than at other times, and the others do not."""
+"""Incidents: weeks in which one group goes on from one step of a funnel less, or more, often than at other times, and the others do not;
+and days or weeks in which everybody does, by more than the rate moves at other times."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -11,8 +13,14 @@ from transforms.statistics import FEW, pooled_z, two_sided_p
 
 WEEKS = (1, 2, 3, 4)
 """How many whole weeks in a row are looked at."""
+SPANS = ((1, (1, 2, 3, 4, 5, 6)), (7, WEEKS))
+"""Spans of so many days, and how many of them in a row are looked at: both of everybody, only the weeks of groups."""
+OTHER_SPANS = 6
+"""How many other spans there must be to know how much the rate moves anyway."""
 FAMILY_ERROR = 0.01
 """The chance that anything at all is found where nothing happened, over everything that is looked at (Bonferroni)."""
+MOST = 12
+"""How many are told at most."""
 OTHERS_APART = 3.0
 """How many standard errors the group's change must lie from that of all other groups together."""
 STEP = ("funnel", "breakdown", "step_number", "step_name", "next_name")
@@ -21,17 +29,20 @@ SIDES = ("went_in", "came_in", "went_out", "came_out")
 
 @dataclass(frozen=True)
 class Incident:
-    """One group at one step in some whole weeks, against the same group at all other times."""
+    """One group, or everybody (no breakdown), at one step in some days, against the same at all other times.
+
+    `others` are those of all other groups; None of everybody.
+    """
 
     funnel: str
-    breakdown: str
-    group: str
+    breakdown: str | None
+    group: str | None
     step: str
     next_step: str
     first: date
     last: date
     difference: Difference
-    others: Difference
+    others: Difference | None
     p_value: float
 
     @property
@@ -42,41 +53,66 @@ class Incident:
 
 
 def incidents(days: pl.DataFrame) -> list[Incident]:
-    """What stands out, the least likely by chance first; of weeks that overlap, groups alike, only the first.
+    """What stands out, the least likely by chance first; of days that overlap, groups alike, only the first.
 
-    In: the answer group_days. A window counts only when at least FEW came to the step in it, and as many at other times.
+    In: the answer group_days. A window counts only when at least FEW came to the step in it, and as many at other times. What is told
+    is left out of the times that the next is held against, and what a group tells of a step is not told of everybody.
     """
-    tested = compared(days)
-    if tested.is_empty():
-        return []
-    clear = tested.filter(pl.col("p") * tested.height <= FAMILY_ERROR, pl.col("apart") >= OTHERS_APART)
-    ordered = clear.sort("p", "funnel", "breakdown", "value", "step_number", "first", "last")
     kept = list[dict[str, Any]]()
-    for row in ordered.iter_rows(named=True):
-        if not any(is_same(row, other) for other in kept):
-            kept.append(row)
+    while len(kept) < MOST and (row := next((row for row in standing_out(days) if fits(row, kept)), None)):
+        kept.append(row)
+        days = days.filter(~pl.all_horizontal(of_group(row), pl.col("day").is_between(row["first"], row["last"])))
     return [incident(row) for row in kept]
 
 
+def standing_out(days: pl.DataFrame) -> list[dict[str, Any]]:
+    """Groups, and everybody, in what chance would hardly give among all that is looked at; the least likely first."""
+    of_groups = judged(beside_the_rest(counted(days.filter(pl.col("breakdown").is_not_null()), SPANS[1:])))
+    of_everybody = judged(counted(days.filter(pl.col("breakdown").is_null()), SPANS))
+    tests = of_groups.height + of_everybody.height
+    told = list(clear(of_groups.filter(pl.col("apart") >= OTHERS_APART), tests).iter_rows(named=True))
+    alone = [
+        row
+        for row in clear(of_everybody, tests).iter_rows(named=True)
+        if not any(is_part(row, group) for group in told)
+    ]
+    return sorted(told + alone, key=lambda row: -abs(row["z"]))
+
+
+def fits(row: dict[str, Any], kept: list[dict[str, Any]]) -> bool:
+    """True for what is not told already."""
+    return not any(is_same(row, other) or (row["breakdown"] is None and is_part(row, other)) for other in kept)
+
+
+def of_group(row: dict[str, Any]) -> pl.Expr:
+    """True for the rows of the same group, or of everybody, in whichever funnel."""
+    return pl.all_horizontal(pl.col(name).eq_missing(pl.lit(row[name], pl.String)) for name in ("breakdown", "value"))
+
+
+def clear(tested: pl.DataFrame, tests: int) -> pl.DataFrame:
+    """What chance would hardly give among so many tests, the least likely first; equals in order of their names and days."""
+    order = ("funnel", "breakdown", "value", "step_number", "first", "last")
+    return tested.filter(pl.col("p") * tests <= FAMILY_ERROR).sort(-pl.col("z").abs(), *order, nulls_last=True)
+
+
+def is_part(everybody: dict[str, Any], group: dict[str, Any]) -> bool:
+    """True when a group's row tells of days that overlap, and of the step before or after as well, in whichever funnel."""
+    touches = everybody["step_name"] == group["step_name"] or everybody["next_name"] == group["next_name"]
+    return group["breakdown"] is not None and touches and overlap(everybody, group)
+
+
+def overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """True when two rows tell of days in common."""
+    return bool(one["first"] <= other["last"] and other["first"] <= one["last"])
+
+
 def is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """True when both rows tell of one group in weeks that overlap, whichever funnel shows it."""
-    return (
-        (one["breakdown"], one["value"]) == (other["breakdown"], other["value"])
-        and one["first"] <= other["last"]
-        and other["first"] <= one["last"]
-    )
+    """True when both rows tell of one group in days that overlap, whichever funnel shows it."""
+    return (one["breakdown"], one["value"]) == (other["breakdown"], other["value"]) and overlap(one, other)
 
 
 def incident(row: dict[str, Any]) -> Incident:
     """One row of `compared` in full."""
-    difference, others = (
-        Difference.of(
-            Rate.of(row[f"{side}went_in"], row[f"{side}came_in"]),
-            Rate.of(row[f"{side}went_out"], row[f"{side}came_out"]),
-        )
-        for side in ("", "rest_")
-    )
-    assert difference is not None and others is not None, "both sides have at least FEW"
     return Incident(
         row["funnel"],
         row["breakdown"],
@@ -85,57 +121,103 @@ def incident(row: dict[str, Any]) -> Incident:
         row["next_name"],
         row["first"],
         row["last"],
-        difference,
-        others,
+        known(difference_of(row, "")),
+        known(difference_of(row, "rest_")) if row["breakdown"] is not None else None,
         row["p"],
     )
 
 
-def compared(days: pl.DataFrame) -> pl.DataFrame:
-    """Every group, step and window that can be judged, with its counts, those of all other groups, and how unlikely they are.
-
-    Out: STEP, `value`, `first`, `last`, SIDES, the same of the rest as `rest_…`, `p`, and `apart` in standard errors.
-    """
-    weekly = days.group_by(*STEP, "value", week=pl.col("day").dt.truncate("1w")).agg(pl.col("came", "went_on").sum())
-    if weekly.is_empty():
-        return pl.DataFrame()
-    runs = pl.concat([windows(weekly, length) for length in WEEKS])
-    everybody = weekly.group_by(*STEP, "value").agg(came_all=pl.col("came").sum(), went_all=pl.col("went_on").sum())
-    counted = runs.join(everybody, on=[*STEP, "value"]).with_columns(
-        came_out=pl.col("came_all") - pl.col("came_in"), went_out=pl.col("went_all") - pl.col("went_in")
+def difference_of(row: dict[str, Any], side: str) -> Difference | None:
+    """Inside the window against all other times."""
+    return Difference.of(
+        Rate.of(row[f"{side}went_in"], row[f"{side}came_in"]), Rate.of(row[f"{side}went_out"], row[f"{side}came_out"])
     )
+
+
+def known(difference: Difference | None) -> Difference:
+    """The difference, where both sides have at least FEW."""
+    assert difference is not None
+    return difference
+
+
+def counted(days: pl.DataFrame, spans: Sequence[tuple[int, Sequence[int]]]) -> pl.DataFrame:
+    """The counts of every group and step inside every window, and at all other times.
+
+    In: the answer group_days, and what is looked at, as `SPANS`. Out: STEP, `value`, `first`, `last`, SIDES, and of all other spans how
+    many they are (`spans_out`) and the sum of went_on² / came (`square_out`).
+    """
+    sums = ("came", "went_on", "square", "spans")
+    runs = []
+    for width, lengths in spans:
+        single = by_span(days, width).with_columns(square=pl.col("went_on") ** 2 / pl.col("came"), spans=1)
+        totals = single.group_by(*STEP, "value").agg(pl.col(*sums).sum().name.suffix("_all"))
+        runs += [
+            windows(single, length, *sums).join(totals, on=[*STEP, "value"], nulls_equal=True) for length in lengths
+        ]
+    outside = pl.concat(runs).with_columns((pl.col(f"{name}_all") - pl.col(name)).alias(f"{name}_out") for name in sums)
+    named = outside.rename({"came": "came_in", "went_on": "went_in", "went_on_out": "went_out"})
+    return named.select(*STEP, "value", "first", "last", *SIDES, "spans_out", "square_out")
+
+
+def judged(windows: pl.DataFrame) -> pl.DataFrame:
+    """The windows of `counted` with enough on both sides, with `z` and the chance `p` of as much by chance.
+
+    A rate that moves from span to span anyway, by season or by what is sold, has to move by more: the z statistic is divided by the root
+    of the dispersion of all other spans, Pearson's chi-square over its degrees of freedom, where that is above 1.
+    Source: McCullagh and Nelder (1989), 4.5, quasi-likelihood.
+    """
+    enough = windows.filter(pl.min_horizontal("came_in", "came_out") >= FEW, pl.col("spans_out") >= OTHER_SPANS)
+    tested = enough.with_columns(z=pooled_z(*SIDES) / dispersion().sqrt())
+    return tested.with_columns(p=two_sided_p(tested["z"]))
+
+
+def dispersion() -> pl.Expr:
+    """How much more the rate moves between the other spans than chance alone would; 1 or more."""
+    share = pl.col("went_out") / pl.col("came_out")
+    chi_square = (pl.col("square_out") - share * pl.col("went_out")) / (share * (1 - share))
+    moves = pl.when(share.is_between(0, 1, closed="none")).then(chi_square / (pl.col("spans_out") - 1))
+    return moves.fill_null(1.0).clip(lower_bound=1.0)
+
+
+def by_span(days: pl.DataFrame, width: int) -> pl.DataFrame:
+    """The counts of each group and step by spans of so many days, named by their first; of 7 by weeks from Monday."""
+    start = pl.col("day").dt.truncate("1w" if width == 7 else f"{width}d")
+    return days.group_by(*STEP, "value", start=start, width=pl.lit(width)).agg(pl.col("came", "went_on").sum())
+
+
+def windows(spans: pl.DataFrame, length: int, *sums: str) -> pl.DataFrame:
+    """The sums of each group and step in every run of so many spans in which somebody came; `first` and `last` are its days."""
+    starts = [pl.col("start") - pl.duration(days=pl.col("width") * back) for back in range(length)]
+    return (
+        spans.with_columns(first=pl.concat_list(starts))
+        .explode("first")
+        .group_by(*STEP, "value", "first", "width")
+        .agg(pl.col(*sums).sum())
+        .with_columns(last=pl.col("first") + pl.duration(days=pl.col("width") * length - 1))
+    )
+
+
+def beside_the_rest(windows: pl.DataFrame) -> pl.DataFrame:
+    """With the counts of all other groups as `rest_…`, where these are enough, and how far `apart` both are in standard errors."""
     window = [*STEP, "first", "last"]
-    totals = counted.group_by(window).agg(pl.col(*SIDES).sum().name.prefix("all_"))
-    full = totals_of_steps(weekly)
+    inside = windows.group_by(window).agg(pl.col("came_in", "went_in").sum().name.prefix("all_"))
+    groups = windows.group_by(*STEP, "value").agg(
+        came=(pl.col("came_in") + pl.col("came_out")).first(), went=(pl.col("went_in") + pl.col("went_out")).first()
+    )
+    totals = groups.group_by(STEP).agg(pl.col("came", "went").sum().name.prefix("step_"))
     rest = (
-        counted.join(totals, on=window)
-        .join(full, on=list(STEP))
-        .with_columns((pl.col(f"all_{side}") - pl.col(side)).alias(f"rest_{side}") for side in ("came_in", "went_in"))
+        windows.join(inside, on=window)
+        .join(totals, on=list(STEP))
         .with_columns(
-            rest_came_out=pl.col("step_came") - pl.col("came_all") - pl.col("rest_came_in"),
-            rest_went_out=pl.col("step_went") - pl.col("went_all") - pl.col("rest_went_in"),
+            rest_came_in=pl.col("all_came_in") - pl.col("came_in"),
+            rest_went_in=pl.col("all_went_in") - pl.col("went_in"),
+        )
+        .with_columns(
+            rest_came_out=pl.col("step_came") - pl.col("came_in") - pl.col("came_out") - pl.col("rest_came_in"),
+            rest_went_out=pl.col("step_went") - pl.col("went_in") - pl.col("went_out") - pl.col("rest_went_in"),
         )
     )
-    enough = rest.filter(pl.min_horizontal("came_in", "came_out", "rest_came_in", "rest_came_out") >= FEW)
-    judged = enough.with_columns(z=pooled_z(*SIDES), apart=apart())
-    return judged.with_columns(p=two_sided_p(judged["z"]))
-
-
-def totals_of_steps(weekly: pl.DataFrame) -> pl.DataFrame:
-    """All groups together at each step, over all time."""
-    return weekly.group_by(STEP).agg(step_came=pl.col("came").sum(), step_went=pl.col("went_on").sum())
-
-
-def windows(weekly: pl.DataFrame, length: int) -> pl.DataFrame:
-    """The counts of each group and step in every run of so many whole weeks in which somebody came."""
-    starts = [pl.col("week") - timedelta(weeks=back) for back in range(length)]
-    return (
-        weekly.with_columns(first=pl.concat_list(starts))
-        .explode("first")
-        .group_by(*STEP, "value", "first")
-        .agg(came_in=pl.col("came").sum(), went_in=pl.col("went_on").sum())
-        .with_columns(last=pl.col("first") + timedelta(days=7 * length - 1))
-    )
+    return rest.filter(pl.min_horizontal("rest_came_in", "rest_came_out") >= FEW).with_columns(apart=apart())
 
 
 def apart() -> pl.Expr:

@@ -35,25 +35,25 @@ def change_sections(view: View, counts: FunnelCounts) -> list[Section]:
 
 
 def incident_sections(view: View, counts: FunnelCounts) -> list[Section]:
-    """Weeks in which one group stood out; nothing where none did. Reads the answer group_days."""
+    """Days in which a group or everybody stood out; nothing where none did. Reads the answer group_days."""
     found = [incident for incident in view.incidents if incident.funnel == counts.name]
     figures = tuple(incident_figure(incident, counts, number) for number, incident in enumerate(found, start=1))
-    return [Section("When a group stood out", figures, INCIDENTS)] if figures else []
+    return [Section("When something happened", figures, INCIDENTS)] if figures else []
 
 
 def incident_figure(found: Incident, counts: FunnelCounts, number: int) -> Figure:
-    """One group in some weeks, beside itself at other times and the others in both."""
-    when = f"{short_day(found.first)} to {short_day(found.last)}"
-    rates = [
-        (f"{found.group}, {when}", found.difference.here),
-        (f"{found.group}, at other times", found.difference.there),
-        (f"All others, {when}", found.others.here),
-        ("All others, at other times", found.others.there),
-    ]
+    """One group, or everybody, in some days, beside itself at other times; of a group, the others in both."""
+    when = (
+        f"{short_day(found.first)} to {short_day(found.last)}" if found.first < found.last else short_day(found.first)
+    )
+    who = name(found.group) if found.breakdown else "Everybody"
+    rates = [(f"{who}, {when}", found.difference.here), (f"{who}, at other times", found.difference.there)]
+    if found.others:
+        rates += [(f"All others, {when}", found.others.here), ("All others, at other times", found.others.there)]
     way = "less" if found.difference.value < 0 else "more"
     return Figure(
         f"incident-{number}",
-        f"{quoted(found.group)} went on from {quoted(found.step)} to {quoted(found.next_step)} {way} often from "
+        f"{quoted(found.group) if found.breakdown else 'Everybody'} went on from {quoted(found.step)} to {quoted(found.next_step)} {way} often, "
         f"{when}: {percent(found.difference.here.value)} "
         f"instead of {percent(found.difference.there.value)}",
         f"{sentence(found.difference.evidence)}. About {plural(found.customers, counts.unit)} "
@@ -68,9 +68,9 @@ def incident_figure(found: Incident, counts: FunnelCounts, number: int) -> Figur
 
 
 INCIDENTS = (
-    "Every group of every breakdown, at every step, in every one to four whole weeks, against the same group at all "
-    "other times. Shown is what would come by "
-    "chance in one of a hundred reports at most, and what the other groups did not do as well."
+    "Every group of every breakdown, at every step, in every one to four whole weeks, against the same group at all other times, where the "
+    "other groups did not do as well; and everybody, in every one to six days and one to four weeks, by more than the rate moves anyway. "
+    "Shown is what would come by chance in one of a hundred reports at most."
 )
 
 

@@ -1,5 +1,6 @@
--- Attempts by group, step and the day they were at the step: how many went on to the next step that may not be left out.
--- Of each unit the first attempt of each entry day, where its window is over.
+-- Attempts by group, and of everybody (no breakdown), by step and the day they were at the step: how many went on to the next step
+-- that may not be left out; with steps in any order, how many also did it. Of each unit the first attempt of each entry day, where its
+-- window is over.
 WITH report AS (
     SELECT coalesce(max(value) FILTER (WHERE name = 'time_zone'), 'UTC') AS time_zone
     FROM ops.settings
@@ -14,7 +15,25 @@ steps AS (
         lead(step_number) OVER (PARTITION BY funnel ORDER BY step_number) AS next_number,
         lead(step_name) OVER (PARTITION BY funnel ORDER BY step_number) AS next_name
     FROM core.funnel_definitions
-    WHERE NOT is_optional AND step_order != 'any'
+    WHERE NOT is_optional
+),
+
+attempts AS (
+    SELECT
+        funnel,
+        breakdown,
+        value,
+        step_times,
+        closes_at
+    FROM mart.funnel_entrant_groups
+    WHERE is_first_of_day
+    UNION ALL BY NAME
+    SELECT
+        funnel,
+        step_times,
+        closes_at
+    FROM mart.funnel_entrants
+    WHERE is_first_of_day
 )
 
 SELECT
@@ -26,13 +45,12 @@ SELECT
     steps.next_name,
     (attempts.step_times[steps.step_number] AT TIME ZONE report.time_zone)::DATE AS day,
     count(*) AS came,
-    count(*) FILTER (WHERE attempts.depth >= steps.next_number) AS went_on
-FROM mart.funnel_entrant_groups AS attempts
+    count(attempts.step_times[steps.next_number]) AS went_on
+FROM attempts
 INNER JOIN steps ON attempts.funnel = steps.funnel
 CROSS JOIN report
 WHERE
-    attempts.is_first_of_day
-    AND attempts.closes_at <= steps.horizon
+    attempts.closes_at <= steps.horizon
     AND steps.next_number IS NOT NULL
     AND attempts.step_times[steps.step_number] IS NOT NULL
 GROUP BY ALL

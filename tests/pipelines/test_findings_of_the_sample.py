@@ -54,3 +54,17 @@ def test_a_payment_form_that_breaks_on_phones_is_named(tmp_path: Path, monkeypat
     (bug,) = [finding for finding in found if "“mobile”" in finding.headline and finding.topic == "What happened"]
     assert bug.headline.startswith("From 13 Apr to 26 April 2026, fewer of “mobile” went on from “payment_entered”")
     assert "95% interval" in bug.evidence
+
+
+def test_days_in_which_an_article_brings_many_who_only_look_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+
+    found = findings_of(tmp_path, seed=1, events=200_000, days=180, stories=True)
+
+    happened = [finding.headline for finding in found if finding.topic == "What happened"]
+    assert any(
+        headline.startswith("From 23 Feb to 1 March 2026, fewer of “Organic Social” went on from “awareness”")
+        for headline in happened
+    ), happened

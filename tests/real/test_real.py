@@ -13,9 +13,12 @@ from pipelines.funnel_answers import Asked
 from pipelines.night import Night
 from pipelines.publish import publish_warehouse
 from pipelines.readers.ga4 import EVENTS
+from pipelines.report_inputs import LastNight, asking_once, report_tables, site_facts
 from pipelines.run import build_tables, run_in_process
 from pipelines.settings import Workspace
 from pipelines.warehouse import create_macros_and_views
+from reports.findings import findings
+from reports.view import View
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parents[2] / "shared" / "data"
@@ -184,6 +187,18 @@ def test_demo_shop_checkout_bug_on_mobile_stands_out(demo_shop: Loaded) -> None:
         + demo_shop.steps("shipping_ordered", from_day="2024-05-10")[1]
         == 105
     )
+
+
+def test_demo_shop_overview_names_the_step_the_segment_and_the_days_of_both_leaks(demo_shop: Loaded) -> None:
+    night = LastNight(demo_shop.place)
+    with night.warehouse.opened():
+        tables = report_tables(night, asking_once(night.warehouse))
+        told = findings(View(tables, night.journey, site_facts(night)))
+
+    assert [finding.headline for finding in told if finding.topic == "What happened"] == [
+        "From 20 May to 9 June 2024, fewer went on from “payment_details” to “purchase”: 38.3% instead of 84.7%",
+        "From 15 Apr to 5 May 2024, fewer of “mobile” went on from “shipping_details” to “payment_details”: 30.4% instead of 75.8%",
+    ]
 
 
 def test_demo_shop_any_order_counts_sessions_that_hold_both(demo_shop: Loaded) -> None:

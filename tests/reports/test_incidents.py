@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
@@ -28,6 +28,63 @@ def test_what_happens_to_all_groups_is_not_put_down_to_one():
     )
 
     assert incidents(days) == []
+
+
+def of_everybody(days: pl.DataFrame) -> pl.DataFrame:
+    """The same counts without the groups."""
+    step = ["funnel", "step_number", "step_name", "next_name", "day"]
+    nobody = pl.lit(None, pl.String)
+    summed = days.group_by(step, maintain_order=True).agg(pl.col("came", "went_on").sum())
+    return summed.with_columns(breakdown=nobody, value=nobody).select(days.columns)
+
+
+def in_two_weeks(went_on: int) -> pl.Expr:
+    return pl.when(pl.col("day").is_between(date(2026, 2, 2), date(2026, 2, 15))).then(went_on).otherwise("went_on")
+
+
+def test_what_happens_to_all_groups_is_told_of_everybody():
+    days = group_days(broken=None).with_columns(went_on=in_two_weeks(6))
+
+    (found,) = incidents(pl.concat([days, of_everybody(days)]))
+
+    assert (found.breakdown, found.group, found.others) == (None, None, None)
+    assert (found.first, found.last) == (date(2026, 2, 2), date(2026, 2, 15))
+    assert (found.difference.here.counts, found.difference.there.counts) == ("24 of 120", "336 of 480")
+
+
+def test_what_happens_to_one_group_is_not_told_of_everybody_as_well():
+    days = group_days()
+
+    (found,) = incidents(pl.concat([days, of_everybody(days)]))
+
+    assert found.group == "mobile"
+
+
+def test_trouble_of_a_single_day_is_told_with_its_day():
+    monday = date(2026, 1, 5)
+    step = {"funnel": "checkout", "step_number": 2, "step_name": "choose", "next_name": "pay"}
+    days = pl.DataFrame(
+        [step | {"day": monday + timedelta(days=n), "came": 40, "went_on": 8 if n == 17 else 28} for n in range(60)]
+    ).with_columns(breakdown=pl.lit(None, pl.String), value=pl.lit(None, pl.String))
+
+    (found,) = incidents(days.select(group_days().columns))
+
+    assert (found.first, found.last) == (date(2026, 1, 22), date(2026, 1, 22))
+
+
+def test_a_rate_that_always_moves_has_to_move_by_more():
+    restless = [10, 28, 12, 26, 9, 29, 13, 25, 11, 27]
+    days = of_everybody(group_days(broken=None)).with_columns(
+        came=pl.lit(400, pl.Int64), went_on=pl.Series([share * 10 for share in restless], dtype=pl.Int64)
+    )
+
+    assert incidents(days) == []
+
+
+def test_the_times_around_an_incident_do_not_stand_out_because_of_it():
+    days = group_days().with_columns(pl.col("came", "went_on") * 40)
+
+    assert [(found.first, found.last) for found in incidents(days)] == [(date(2026, 2, 2), date(2026, 2, 15))]
 
 
 def test_few_customers_are_never_an_incident():

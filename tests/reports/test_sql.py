@@ -110,8 +110,12 @@ def timeline() -> dict[str, pl.DataFrame]:
         "core.stage_entries": entries,
         "core.sessions": sessions,
     }
-    told["mart.funnel_entrant_groups"] = [
-        ATTEMPT | {"unit_id": unit, "depth": depth} for unit, depth in (("ann", 3), ("bob", 2))
+    paid = {"depth": 3, "step_times": [*ATTEMPT["step_times"][:2], datetime(2026, 3, 2, 6, tzinfo=UTC)]}
+    attempts = [ATTEMPT | {"unit_id": "ann"} | paid, ATTEMPT | {"unit_id": "bob", "depth": 2}]
+    told["mart.funnel_entrant_groups"] = attempts
+    told["mart.funnel_entrants"] = [
+        {column: value for column, value in attempt.items() if column not in ("breakdown", "value")}
+        for attempt in attempts
     ]
     told["raw.quarantine"] = [{"file_id": "f", "source": "web", "row": row, "reason": "bad_time"} for row in (1, 2)]
     return {name: pl.DataFrame(rows, schema=TABLES[name].schema) for name, rows in told.items()}
@@ -231,9 +235,10 @@ def test_a_newcomer_enters_a_stage_within_seven_days_of_being_seen(warehouse):
 def test_a_group_is_counted_at_each_step_on_the_local_day_it_was_there(warehouse):
     rows = warehouse.sql((FILES / "group_days.sql").read_text()).pl()
 
-    assert rows.select("step_name", "next_name", "day", "came", "went_on").rows() == [
-        ("look", "choose", date(2026, 3, 2), 2, 2),
-        ("choose", "pay", date(2026, 3, 2), 2, 1),
+    assert rows.select("breakdown", "value", "step_name", "next_name", "day", "came", "went_on").rows() == [
+        (*who, *step)
+        for who in (("device", "mobile"), (None, None))
+        for step in (("look", "choose", date(2026, 3, 2), 2, 2), ("choose", "pay", date(2026, 3, 2), 2, 1))
     ]
 
 
