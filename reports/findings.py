@@ -19,7 +19,7 @@ from transforms.statistics import FEW, benjamini_hochberg, two_sided_p
 MOST_FINDINGS = 8
 MOST_INCIDENTS = 2
 SURE = 0.01
-"""The false discovery rate at which a change is told on the first page: stricter than the pages', for it is read every day."""
+"""The false discovery rate at which a change or a difference is told on the first page: stricter than the pages', for it is read every day."""
 LOWER_IS_BETTER = "bounce_rate"
 
 
@@ -253,9 +253,7 @@ def different_groups(view: View) -> Iterator[Finding]:
     """Of each breakdown, the group that differs from the rest by more than chance and concerns most."""
     for counts in view.funnels:
         for group in counts.groups:
-            standing_out = (
-                group.rows.filter(pl.col("stands_out").fill_null(False)) if group.is_tested else group.rows.clear()
-            )
+            standing_out = group.rows.filter(pl.col("q_value") <= SURE) if group.is_tested else group.rows.clear()
             if standing_out.is_empty():
                 continue
             weight = (pl.col("difference").abs() * pl.col("entered")).alias("weight")
