@@ -193,7 +193,7 @@ def report(
     standalone: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write the report as this one file instead, to send or to keep: .html or .pdf."
+            metavar="FILE", help="Write the report as this one file instead, to send or to keep: .html, .pdf or .png."
         ),
     ] = None,
     page: Annotated[str | None, typer.Option(help="With --standalone: only this page, such as stages.")] = None,
@@ -216,10 +216,10 @@ def report(
             print_where(place) if as_known_on is None else out.print(f"Report     {overview}", markup=False)
         else:
             content = report_inputs.standalone(place, page)
-            if standalone.suffix.lower() == ".pdf":
-                from pipelines.printing import as_pdf
+            if standalone.suffix.lower() in (".pdf", ".png"):
+                from pipelines.printing import as_pdf, as_png
 
-                content = as_pdf(content)
+                content = as_pdf(content) if standalone.suffix.lower() == ".pdf" else as_png(content)
             write_file(standalone, content)
             out.print(f"Report     {standalone}", markup=False)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from math import sqrt
 
 import polars as pl
 
@@ -14,12 +15,12 @@ from reports.page import Finding
 from reports.rates import Difference, Rate
 from reports.view import PERIOD_DAYS, Period, View
 from reports.words import change, count, day, duration, name, percent, plural, quoted, sentence, short_day
-from transforms.statistics import FEW, benjamini_hochberg
+from transforms.statistics import FEW, benjamini_hochberg, two_sided_p
 
 MOST_FINDINGS = 8
 MOST_INCIDENTS = 3
 SURE = 0.01
-"""The false discovery rate at which a change is told on the first page: stricter than the pages', for it is read every day."""
+"""The false discovery rate at which a change or a difference is told on the first page: stricter than the pages', for it is read every day."""
 LOWER_IS_BETTER = "bounce_rate"
 
 
@@ -140,19 +141,48 @@ def changed_rates(view: View) -> Iterator[Finding]:
 
 
 def moved_channels(view: View) -> Iterator[Finding]:
-    """Channels whose number of sessions moved, largest difference first."""
-    for channel, now, before in channel_changes(view):
-        if max(now, before) < FEW or now == before:
+    """Channels whose number of sessions moved by more than counts of weeks vary by chance, adjusted for all that were looked at."""
+    known = [found for found in channel_changes(view) if max(found[1:]) >= FEW]
+    if not known:
+        return
+    uneven = sqrt(unevenness(view))
+    z = pl.Series("z", [(now - before) / (sqrt(now + before) * uneven) for _, now, before in known], dtype=pl.Float64)
+    q_values = pl.DataFrame({"p": two_sided_p(z)}).select(benjamini_hochberg(pl.col("p")))["p"]
+    for (channel, now, before), q_value in zip(known, q_values, strict=True):
+        if q_value > SURE:
             continue
         way = "more" if now > before else "fewer"
         amount = change(now, before) if before >= FEW else f"{count(now)} after {count(before)}"
         yield Finding(
             "What changed",
             f"{sentence(way)} sessions from {quoted(channel)}: {amount}",
-            f"{count(now)} in the newest {PERIOD_DAYS} days, {count(before)} in the {PERIOD_DAYS} days before. A plain count, not a test.",
+            f"{count(now)} in the newest {PERIOD_DAYS} days, {count(before)} in the {PERIOD_DAYS} days before. More than chance, "
+            f"with {plural(len(known), 'channel')} looked at.",
             "#channels",
             abs(now - before),
         )
+
+
+def unevenness(view: View) -> float:
+    """How much more the weeks of a period differ than independent sessions would (Pearson's dispersion); at least 1.
+
+    Sessions of one customer come together, so their counts vary more than those of single customers.
+    """
+    period = view.period
+    assert period is not None, "channels are compared only where there are two periods"
+    ago = (pl.lit(period.last) - pl.col("day")).dt.total_days() // 7
+    number = pl.col("sessions").cast(pl.Int64)
+    inside = view.table("mart.sessions_daily").filter(pl.col("day").is_between(period.before.first, period.last))
+    weekly = inside.group_by(pl.col("channel").fill_null("(not known)"), ago=ago).agg(number.sum())
+    weeks = PERIOD_DAYS // 7
+    of_periods = weekly.group_by("channel", is_newest=pl.col("ago") < weeks).agg(
+        mean=pl.col("sessions").sum() / weeks, squares=(pl.col("sessions") ** 2).sum()
+    )
+    judged = of_periods.filter(pl.col("mean") * weeks >= FEW)
+    if judged.is_empty():
+        return 1.0
+    pearson = float(single(judged, ((pl.col("squares") - weeks * pl.col("mean") ** 2) / pl.col("mean")).sum()))
+    return max(1.0, pearson / (judged.height * (weeks - 1)))
 
 
 def channel_changes(view: View) -> list[tuple[str, int, int]]:
@@ -237,9 +267,7 @@ def different_groups(view: View) -> Iterator[Finding]:
     """Of each breakdown, the group that differs from the rest by more than chance and concerns most."""
     for counts in view.funnels:
         for group in counts.groups:
-            standing_out = (
-                group.rows.filter(pl.col("stands_out").fill_null(False)) if group.is_tested else group.rows.clear()
-            )
+            standing_out = group.rows.filter(pl.col("q_value") <= SURE) if group.is_tested else group.rows.clear()
             if standing_out.is_empty():
                 continue
             weight = (pl.col("difference").abs() * pl.col("entered")).alias("weight")

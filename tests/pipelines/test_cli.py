@@ -526,16 +526,17 @@ def test_one_file_that_cannot_be_is_refused(own_shop: Workspace, options: list[s
     assert problem in told.err
 
 
-def test_a_pdf_without_a_browser_is_told_with_what_would_be_right(
-    own_shop: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("file", ["report.pdf", "report.png"])
+def test_a_pdf_or_png_without_a_browser_is_told_with_what_would_be_right(
+    own_shop: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
     monkeypatch.setenv("CHROMIUM", str(tmp_path / "none"))
 
-    told = journeys("report", "--standalone", tmp_path / "report.pdf", "-w", own_shop.root)
+    told = journeys("report", "--standalone", tmp_path / file, "-w", own_shop.root)
 
     assert told.status == 1
     assert "CHROMIUM names" in told.err and "--standalone report.html" in told.err
-    assert not (tmp_path / "report.pdf").exists()
+    assert not (tmp_path / file).exists()
 
 
 def test_a_mended_mapping_takes_rows_out_of_quarantine_with_the_next_night(own_shop: Workspace) -> None:

@@ -78,14 +78,31 @@ def test_a_rate_is_not_compared_with_days_that_the_data_do_not_hold():
     assert "What changed" not in found(tables_of(entrants, {}))
 
 
-def test_a_channel_that_moved_is_a_plain_count():
+def test_a_channel_that_moved_by_more_than_chance_is_named_with_its_counts():
     now = sessions(28, per_day=50, converted=1, last=LAST_DAY - timedelta(days=1))
     before = sessions(30, per_day=30, converted=1, last=LAST_DAY - timedelta(days=29))
 
     text = found(empty_tables() | {"mart.sessions_daily": pl.concat([now, before])})["What changed"]
 
     assert "More sessions from “Email”: +67%" in text
-    assert "1,400" in text and "840" in text and "not a test" in text
+    assert "1,400" in text and "840" in text and "1 channel looked at" in text
+
+
+def test_a_channel_that_moved_by_chance_is_no_finding():
+    now = sessions(28, per_day=11, converted=1, last=LAST_DAY - timedelta(days=1))
+    before = sessions(30, per_day=10, converted=1, last=LAST_DAY - timedelta(days=29))
+
+    assert "What changed" not in found(empty_tables() | {"mart.sessions_daily": pl.concat([now, before])})
+
+
+def test_a_channel_whose_weeks_are_always_as_uneven_has_not_moved():
+    rows = [sessions(7, per_day=10, converted=1, last=LAST_DAY - timedelta(days=1 + 7 * week)) for week in range(9)]
+    uneven = [
+        week.with_columns((pl.col("sessions") * factor).cast(week.schema["sessions"]))
+        for week, factor in zip(rows, (9, 1, 1, 9, 1, 1, 9, 1, 1), strict=True)
+    ]
+
+    assert "What changed" not in found(empty_tables() | {"mart.sessions_daily": pl.concat(uneven)})
 
 
 def test_a_day_that_has_not_ended_is_in_no_period():
