@@ -59,6 +59,7 @@ COUNTED = (
     "customer_value",
     "feature_use",
     "friction",
+    "funnel_parts",
     "group_days",
     "identity_blocked",
     "identity_bridges",

@@ -39,11 +39,38 @@ class Query:
 
 
 @dataclass(frozen=True)
+class Option:
+    """Something to choose: its name in the address, and what a reader sees."""
+
+    key: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Counts of a funnel's first attempts, for a reader who chooses a period and a group in the page.
+
+    `counts` has, for each period and group, how many reached each step and how many still have time at it. `optional` tells which
+    steps may be skipped. `elsewhere` are the pages of the funnels, this one among them.
+    """
+
+    who: str
+    periods: tuple[Option, ...]
+    groups: tuple[Option, ...]
+    counts: tuple[tuple[tuple[tuple[int, ...], tuple[int, ...]], ...], ...]
+    optional: tuple[bool, ...]
+    has_intervals: bool
+    elsewhere: tuple[Option, ...] = ()
+    here: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Figure:
     """A chart under the sentence that it shows, with its numbers as a table and the SQL that gives them.
 
     `chart` is None where there is nothing to draw; `is_open` shows the table without a click. What is offered for download
-    is the answer of the SQL, or `rows` where that lists single customers.
+    is the answer of the SQL, or `rows` where that lists single customers. With `choices` the sentence and the numbers follow what is chosen.
     """
 
     slug: str
@@ -54,6 +81,7 @@ class Figure:
     query: Query
     is_open: bool = False
     rows: pl.DataFrame | None = None
+    choices: Choices | None = None
     kind: Literal["figure"] = "figure"
 
 

@@ -14,9 +14,10 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from reports.downloads import download_stem
-from reports.page import Page, Query
-from reports.theme import figure_json
+from reports.page import Choices, Page, Query
+from reports.theme import embedded_json, figure_json
 from reports.words import name, plain
+from transforms.statistics import FEW, Z95
 
 HERE = Path(__file__).parent
 TEMPLATES = FileSystemLoader([HERE / "templates", HERE.parent / "sql" / "reports"])
@@ -153,9 +154,17 @@ def environment() -> Environment:
         loader=TEMPLATES, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     filters: dict[str, Any] = {"figure_json": lambda figure: Markup(figure_json(figure)), "sql": sql}
+    filters["choices_json"] = lambda choices: Markup(choices_json(choices))
     filters["stem"] = lambda figure, page: download_stem(page, figure)
     made.filters.update(filters)
     return made
+
+
+def choices_json(choices: Choices) -> str:
+    """What the script of the page counts with."""
+    return embedded_json({
+        "counts": choices.counts, "optional": choices.optional, "intervals": choices.has_intervals, "few": FEW, "z": Z95,
+    })  # fmt: skip
 
 
 def source(file: str) -> str:

@@ -52,7 +52,11 @@ def share_ticks(highest: float) -> str:
 
 
 def figure_json(figure: go.Figure) -> str:
-    """The figure as JSON that may stand inside a <script> element: keys in order, no '<' anywhere, the same bytes each time."""
-    plain: dict[str, Any] = json.loads(figure.to_json(validate=True, engine="json"))
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    """The figure as JSON that may stand inside a <script> element."""
+    return embedded_json(json.loads(figure.to_json(validate=True, engine="json")))
+
+
+def embedded_json(content: dict[str, Any]) -> str:
+    """JSON that may stand inside a <script> element: keys in order, no '<' anywhere, the same bytes each time."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -12,6 +12,7 @@ from reports.charts.trend import Panel, trend
 from reports.findings import largest_loss
 from reports.frames import single, widest
 from reports.funnel_counts import FunnelCounts, Group
+from reports.funnel_parts import parts_figure
 from reports.page import Block, Cell, Figure, Page, Query, Section, Terms, Tile, Tiles
 from reports.pages.funnel_change import change_sections, incident_sections
 from reports.rates import Rate
@@ -56,15 +57,17 @@ def build(view: View) -> list[Page]:
     """One page per funnel.
 
     Reads core.funnel_definitions, mart.funnel_steps, mart.funnel_entrants, mart.funnel_daily, mart.funnel_breakdown,
-    and what funnel_change reads.
+    the answer funnel_parts, and what funnel_change reads.
     """
     return [funnel_page(counts, view) for counts in view.funnels]
 
 
 def funnel_page(counts: FunnelCounts, view: View) -> Page:
     """The page of one funnel."""
+    chosen = parts_figure(view.answer("funnel_parts"), counts, view.funnels)
     parts = [
         Section("How far they get", (steps_figure(counts), standing_figure(counts))),
+        *([Section("A period, a group", (chosen,))] if chosen else []),
         Section("How sure this is", (certainty(counts),), certainty_words(counts)),
         Section("How long it takes", (time_figure(counts), *leg_figures(counts))),
     ]

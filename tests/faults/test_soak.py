@@ -24,17 +24,23 @@ ROWS = int(os.environ.get("JOURNEYS_SOAK_EVENTS", "2000"))
 ANALYSTS = 20
 PAUSE = float(os.environ.get("JOURNEYS_SOAK_PAUSE", "2"))
 LATE_DAYS = 3
+OFTEN = (60, 24, 6, 3, 2, 5)
+"""How often each of EVENTS comes, so that most look and few buy."""
 
 
 def land(place: Workspace, night: int, draw: random.Random) -> int:
-    """The events of one day, one in twenty of an earlier one, one in fifty there twice; people log in on several browsers."""
+    """The events of one day, one in twenty of an earlier one, one in fifty there twice.
+
+    Most people come once, a third of the events are of people of the last days; people log in on several browsers.
+    """
     rows = []
     for number in range(ROWS):
         day = max(0, night - (draw.randrange(LATE_DAYS) if draw.random() < 0.05 else 0))
         at = f"2026-{1 + day // 28:02d}-{1 + day % 28:02d}T{draw.randrange(24):02d}:{draw.randrange(60):02d}:{draw.randrange(60):02d}Z"
-        person = draw.randrange(1 + ROWS // 4)
+        cohort = max(0, night - (draw.randrange(30) if draw.random() < 0.33 else 0))
+        person = f"{cohort}-{draw.randrange(1 + ROWS // 6)}"
         rows.append({
-            "id": f"{night}-{number - (draw.random() < 0.02)}", "event": draw.choice(EVENTS), "at": at, "cookie": f"c{person}-{draw.randrange(2)}",
+            "id": f"{night}-{number - (draw.random() < 0.02)}", "event": draw.choices(EVENTS, OFTEN)[0], "at": at, "cookie": f"c{person}-{draw.randrange(2)}",
             "user": f"u{person}" if draw.random() < 0.1 else None, "url": "https://shop.example/",
         })  # fmt: skip
     draft = place.root / "arriving"
