@@ -14,6 +14,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import duckdb
+import polars as pl
 import pytest
 
 from pipelines.printing import as_pdf
@@ -22,7 +24,10 @@ from pipelines.report_inputs import standalone
 from pipelines.run import run_in_process
 from pipelines.sample import configuration_text, generate
 from pipelines.settings import Workspace
-from pipelines.warehouse import PublishedWarehouse
+from pipelines.warehouse import PublishedWarehouse, sql_text
+from reports.rates import Rate
+from reports.site import build_site
+from tests.reports.small_site import facts, full_tables, journey
 from tests.reports.test_site import HOSTILE, hostile_site
 
 pytestmark = pytest.mark.browser
@@ -345,3 +350,129 @@ def test_a_page_is_printed_with_all_its_tables_and_charts(place: Workspace) -> N
     assert content.startswith(b"%PDF")
     assert content.count(b"/Type /Page") > 5
     assert b"/Title (Stages" in content or "Stages".encode("utf-16-be").hex().encode().upper() in content.upper()
+
+
+# ---------------------------------------------------------------- what a reader chooses in the page
+
+
+PARTS = """
+    SELECT reached, still_open FROM (SELECT step_number, sum(reached) AS reached, sum(still_open) AS still_open FROM answer
+    WHERE funnel = 'checkout' AND coalesce(breakdown || '=' || value, '') = $group AND ($month = '' OR strftime(month, '%Y-%m') = $month)
+    GROUP BY step_number) ORDER BY step_number
+"""
+
+
+def told(visit: Visit) -> list[tuple[str, str]]:
+    """How many reached each step, and how many still have time, as the page says."""
+    rows = visit.page.locator("#parts tbody tr").all()
+    return [(row.locator("td").nth(0).inner_text(), row.locator("td").nth(4).inner_text()) for row in rows]
+
+
+def in_the_warehouse(place: Workspace, month: str, group: str) -> list[tuple[str, str]]:
+    """The same from the SQL under the figure."""
+    answer = PublishedWarehouse(place.published).query(sql_text("reports/funnel_parts.sql"))
+    with duckdb.connect() as connection:
+        connection.register("answer", answer.to_arrow())
+        rows = connection.execute(PARTS, {"group": group, "month": month}).fetchall()
+    return [(f"{int(reached):,}", f"{int(waiting):,}") for reached, waiting in rows]
+
+
+@pytest.fixture
+def funnel_page(place: Workspace) -> Path:
+    return place.reports / "latest" / "funnel-checkout.html"
+
+
+def test_what_is_chosen_changes_the_numbers_to_those_of_the_warehouse(
+    chromium: Any, place: Workspace, funnel_page: Path
+) -> None:
+    with opened(chromium, funnel_page) as visit:
+        at_first = told(visit)
+        visit.page.select_option("#parts [name=group]", "device=mobile")
+        of_phones = told(visit)
+        visit.page.select_option("#parts [name=period]", "2026-04")
+        of_april = told(visit)
+        heading, complaints = visit.page.locator("#parts h3").inner_text(), visit.complaints
+
+    assert at_first == in_the_warehouse(place, "", "")
+    assert of_phones == in_the_warehouse(place, "", "device=mobile") != at_first
+    assert of_april == in_the_warehouse(place, "2026-04", "device=mobile") != of_phones
+    assert heading.startswith(f"device: mobile, April 2026: {of_april[-1][0]} of {of_april[0][0]} completed")
+    assert complaints == []
+
+
+def test_an_address_keeps_what_is_chosen_and_back_takes_it_back(
+    chromium: Any, place: Workspace, funnel_page: Path
+) -> None:
+    with opened(chromium, f"{funnel_page.as_uri()}#period=2026-04&group=device%3Dmobile") as visit:
+        linked = told(visit)
+        visit.page.select_option("#parts [name=group]", "")
+        everybody = told(visit)
+        visit.page.go_back()
+        visit.page.wait_for_function("() => document.querySelector('#parts [name=group]').value === 'device=mobile'")
+        again = told(visit)
+
+    assert linked == again == in_the_warehouse(place, "2026-04", "device=mobile")
+    assert everybody == in_the_warehouse(place, "2026-04", "")
+
+
+def test_another_funnel_opens_with_the_same_choice(chromium: Any, funnel_page: Path) -> None:
+    with opened(chromium, f"{funnel_page.as_uri()}#period=2026-04&group=device%3Dmobile") as visit:
+        with visit.page.expect_navigation():
+            visit.page.select_option("#parts [name=funnel]", "funnel-search.html")
+        visit.page.wait_for_load_state("load")
+        heading, address = visit.page.locator("#parts h3").inner_text(), visit.page.url
+
+    assert heading.startswith("device: mobile, April 2026:")
+    assert address.endswith("funnel-search.html#period=2026-04&group=device%3Dmobile")
+
+
+def test_a_choice_that_the_funnel_does_not_have_is_told(chromium: Any, place: Workspace, funnel_page: Path) -> None:
+    with opened(chromium, f"{funnel_page.as_uri()}#period=1999-01&group=device%3Dmobile") as visit:
+        said, numbers = visit.page.locator("#parts output").inner_text(), told(visit)
+
+    assert said == "Not in this funnel: “1999-01”; shown is device: mobile, All time."
+    assert numbers == in_the_warehouse(place, "", "device=mobile")
+
+
+def test_a_page_with_a_choice_breaks_no_rule_of_wcag_2_2_aa(chromium: Any, funnel_page: Path) -> None:
+    with opened(chromium, f"{funnel_page.as_uri()}#period=2026-04&group=nobody", width=PHONE, scheme="dark") as visit:
+        visit.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = visit.page.evaluate("(tags) => axe.run({ runOnly: tags })", WCAG_2_2_AA)
+
+    assert [rule["id"] for rule in found["violations"]] == []
+
+
+def test_shares_and_intervals_counted_in_the_page_are_those_of_the_rest(chromium: Any, tmp_path: Path) -> None:
+    pairs = [
+        (part, whole)
+        for whole in (1, 7, 19, 20, 40, 80, 160, 400, 997, 2_000, 12_345)
+        for part in range(0, whole + 1, max(1, whole // 80))
+    ]
+    tables = full_tables()
+    rows = tables["reports.funnel_parts"].head(3)
+    tables["reports.funnel_parts"] = pl.concat(
+        rows.with_columns(
+            value=pl.lit(f"{number:04}"), breakdown=pl.lit("n"), entered=pl.lit(whole), still_open=pl.lit(0),
+            reached=pl.Series([whole, part, part], dtype=pl.Int64),
+        ).select(rows.columns).cast(dict(rows.schema))
+        for number, (part, whole) in enumerate(pairs)
+    )  # fmt: skip
+    site = build_site(tables, journey=journey(), facts=facts())
+    page = tmp_path / "funnel-checkout.html"
+    page.write_bytes(site["funnel-checkout.html"])
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "plotly.min.js").write_bytes(site["assets/plotly.min.js"])
+    with opened(chromium, page) as visit:
+        said = visit.page.evaluate(
+            """() => {
+                const group = document.querySelector("#parts [name=group]"), cells = document.querySelectorAll("#parts tbody tr")[2].cells;
+                return [...group.options].slice(1).map((option) => {
+                    location.hash = new URLSearchParams([["group", option.value]]); dispatchEvent(new HashChangeEvent("hashchange"));
+                    return [cells[3].textContent, cells[4].textContent];
+                });
+            }"""
+        )
+
+    assert len(said) == len(pairs)
+    expected = [[rate.text, rate.interval] for rate in (Rate.of(part, whole) for part, whole in pairs)]
+    assert [(pair, *both) for pair, *both in zip(pairs, said, expected, strict=True) if both[0] != both[1]] == []

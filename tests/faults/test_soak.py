@@ -40,7 +40,8 @@ def land(place: Workspace, night: int, draw: random.Random) -> int:
         cohort = max(0, night - (draw.randrange(30) if draw.random() < 0.33 else 0))
         person = f"{cohort}-{draw.randrange(1 + ROWS // 6)}"
         rows.append({
-            "id": f"{night}-{number - (draw.random() < 0.02)}", "event": draw.choices(EVENTS, OFTEN)[0], "at": at, "cookie": f"c{person}-{draw.randrange(2)}",
+            "id": f"{night}-{number - (draw.random() < 0.02)}", "event": draw.choices(EVENTS, OFTEN)[0],
+            "at": at, "cookie": f"c{person}-{draw.randrange(2)}",
             "user": f"u{person}" if draw.random() < 0.1 else None, "url": "https://shop.example/",
         })  # fmt: skip
     draft = place.root / "arriving"

@@ -266,6 +266,21 @@ def group_days(funnel: str = "checkout", *, broken: str | None = "mobile") -> pl
     return pl.DataFrame(values, schema=schemas()["reports.group_days"])
 
 
+def funnel_parts(funnel: str = "checkout") -> pl.DataFrame:
+    """First attempts in two months: of everybody 60 and 40, of phones 20 and 10."""
+    reached = {
+        (None, date(2026, 1, 1)): (60, 30, 12), (None, date(2026, 2, 1)): (40, 20, 6),
+        ("mobile", date(2026, 1, 1)): (20, 9, 3), ("mobile", date(2026, 2, 1)): (10, 5, 1),
+    }  # fmt: skip
+    values = [
+        {"funnel": funnel, "breakdown": value and "device", "value": value, "month": month, "step_number": number}
+        | {"entered": steps[0], "reached": steps[number - 1], "still_open": 2 if (number, month.month) == (2, 2) else 0}
+        for (value, month), steps in reached.items()
+        for number in (1, 2, 3)
+    ]
+    return pl.DataFrame(values, schema=schemas()["reports.funnel_parts"])
+
+
 def changes_of(funnel: str) -> dict[str, pl.DataFrame]:
     """The change of a funnel between two periods, by step and by group."""
     days = {"before_from": date(2026, 1, 5), "before_to": date(2026, 2, 1)}
@@ -488,6 +503,7 @@ def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
             {"from_stage": "awareness", "to_stage": "(still there)", "moves": 3, "customers": 3},
         ),
     }
-    drawn = shown | marts() | changes_of(funnel) | {"reports.group_days": group_days(funnel)}
+    of_days = {"reports.group_days": group_days(funnel), "reports.funnel_parts": funnel_parts(funnel)}
+    drawn = shown | marts() | changes_of(funnel) | of_days
     views = {name: shown[name] for name in ("mart.stage_reach", "mart.touchpoints", "mart.unmapped_events")}
     return drawn | answers(marts() | views)

@@ -266,7 +266,7 @@ def test_the_data_of_a_chart_is_json_without_markup(site):
     for page in pages(site()).values():
         for text in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page.decode(), re.DOTALL):
             assert "<" not in text
-            assert set(json.loads(text)) == {"data", "layout"}
+            assert set(json.loads(text)) in ({"data", "layout"}, {"counts", "optional", "intervals", "few", "z"})
 
 
 @hostile_names
