@@ -88,7 +88,10 @@ COUNTED = (
     "support_weeks",
     "surveys",
     "surveys_by_contact",
+    "ticket_meanwhile",
     "ticket_reasons",
+    "ticket_steps",
+    "ticket_ways",
     "touchpoints",
     "unmapped_events",
 )

@@ -1,6 +1,7 @@
 """Funnel parts: a funnel's first attempts by month of entry and by group, to be chosen from in the page."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 from itertools import groupby
 from operator import itemgetter
 
@@ -10,11 +11,12 @@ from reports.funnel_counts import FunnelCounts
 from reports.page import Choices, Figure, Option, Query
 from reports.rates import Rate
 from reports.tables import cells, numbers, table, texts
-from reports.words import count, interval, name, plural, share
+from reports.words import count, interval, name, plain, plural, share
 from transforms.statistics import FEW
 
 MOST_NUMBERS = 6_000
 """Counts that a page may carry, so that it stays small; the groups that do not fit are told."""
+LONGEST_KEY = 100
 EVERYBODY, ALL_TIME = Option("", "Everybody"), Option("", "All time")
 
 
@@ -108,7 +110,7 @@ def choices(here: pl.DataFrame, counts: FunnelCounts, others: Sequence[FunnelCou
         periods=(ALL_TIME, *(Option(f"{month:%Y-%m}", f"{month:%B %Y}") for month in months)),
         groups=(
             EVERYBODY,
-            *(Option(f"{breakdown}={value}", f"{name(breakdown)}: {name(value)}") for breakdown, value in kept),
+            *(Option(key_of(f"{breakdown}={value}"), f"{name(breakdown)}: {name(value)}") for breakdown, value in kept),
         ),
         counts=tuple(
             tuple(numbers_of.get((*group, month), nobody) for group in everybody_and_groups) for month in months
@@ -126,3 +128,9 @@ def choices(here: pl.DataFrame, counts: FunnelCounts, others: Sequence[FunnelCou
 def both_of(rows: list[dict[str, int]]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """How many reached each step, and how many still have time at it."""
     return tuple(row["reached"] for row in rows), tuple(row["still_open"] for row in rows)
+
+
+def key_of(text: str) -> str:
+    """A name for the address: the text itself where it is short and plain, else what can be shown of it and a part of its hash."""
+    shown = plain(text, limit=LONGEST_KEY)
+    return text if shown == text else f"{shown}~{sha256(text.encode()).hexdigest()[:8]}"

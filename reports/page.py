@@ -168,11 +168,12 @@ class GridRow:
 
 @dataclass(frozen=True)
 class Grid:
-    """A grid of lists: columns with a name and a smaller line, rows with a name, in each cell some lines."""
+    """A grid of lists: columns with a name and a smaller line, rows with a name, in each cell some lines; `corner` names the columns."""
 
     label: str
     columns: tuple[Item, ...]
     rows: tuple[GridRow, ...]
+    corner: str = "Stage"
     kind: Literal["grid"] = "grid"
 
 

@@ -28,6 +28,7 @@ from reports.pages import (
     stages,
     subscriptions,
     support,
+    support_map,
     touchpoints,
     voice,
 )
@@ -42,7 +43,7 @@ MENU = (
     ("Funnels", (funnel,)),
     ("Customers", (retention, subscriptions, accounts, adoption)),
     ("Marketing", (attribution,)),
-    ("Service", (support, voice)),
+    ("Service", (support, support_map, voice)),
     ("Behind the numbers", (changes, identity, data_quality, definitions)),
 )
 """The page modules by the group of the menu that they stand in: each has `build(view) -> list[Page]`, empty where there is nothing to say."""

@@ -1,6 +1,6 @@
 """Small marts: a row or a few in every mart that a page draws, and what the files of sql/reports say of them."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
 import duckdb
@@ -12,6 +12,7 @@ from transforms.contracts import TABLES
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 DAY = date(2026, 3, 2)
+OPENED = datetime(2026, 2, 28, 23, 55, tzinfo=UTC)
 ROWS: dict[str, list[dict[str, object]]] = {
     "mart.stage_flow": [
         {"move": 1, "from_stage": "(start)", "to_stage": "awareness", "customers": 90, "from_customers": 100},
@@ -96,7 +97,9 @@ ROWS: dict[str, list[dict[str, object]]] = {
         | {"helped_chats": 3, "helped_after_5_minutes": 1, "abandonment_due": 4, "abandoned": 1, "hand_offs": 2, "reopened": 1},
     ],
     "mart.service_contacts": [
-        {"kind": "ticket", "record_id": f"t{number}", "customer_id": f"c{number}", "category": "delivery"}
+        {"kind": "ticket", "source": "desk", "record_id": f"t{number}", "customer_id": f"c{number}" if number else "ann", "category": "delivery"}
+        | {"channel": "email", "hand_offs": number % 3 // 2, "opened_at": OPENED, "first_reply_at": OPENED + timedelta(hours=5)}
+        | {"closed_at": OPENED + timedelta(hours=30) if number < 27 else None}
         | {"is_first_contact_due": True, "is_solved_first_time": number % 2 == 0, "is_reopened": False}
         for number in range(30)
     ],

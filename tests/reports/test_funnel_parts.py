@@ -52,6 +52,16 @@ def test_groups_that_do_not_fit_are_told(monkeypatch):
     assert "The 1 smallest group is left out here; the SQL gives them." in figure.caption
 
 
+def test_a_group_with_a_long_or_unreadable_name_has_a_short_key_of_its_own():
+    keys = [
+        funnel_parts.key_of(f"campaign={name}") for name in ("spring", "x" * 10_000, "x" * 10_001, "a\u202eb", "ab")
+    ]
+
+    assert keys[0] == "campaign=spring"
+    assert len(set(keys)) == 5
+    assert all(len(key) < 120 and "\u202e" not in key for key in keys)
+
+
 def test_a_funnel_that_nobody_entered_has_nothing_to_choose():
     view = View(full_tables(), journey(), facts())
 

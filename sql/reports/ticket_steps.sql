@@ -1,0 +1,66 @@
+-- The way of tickets from opened to resolved, of all and by channel and category: how many came to each step, of those that could, and how
+-- long after the opening. A first answer is asked of sources that tell answers; reopened can be what was resolved before.
+WITH tickets AS (
+    SELECT
+        *,
+        bool_or(first_reply_at IS NOT NULL) OVER (PARTITION BY source) AS tells_replies
+    FROM mart.service_contacts
+    WHERE kind = 'ticket'
+),
+
+steps AS (
+    SELECT
+        customer_id,
+        channel,
+        coalesce(category, '(not known)') AS category,
+        unnest([
+            {'step_number': 1, 'step': 'opened', 'can': TRUE, 'did': TRUE, 'seconds': 0},
+            {
+                'step_number': 2,
+                'step': 'first answer',
+                'can': tells_replies,
+                'did': first_reply_at IS NOT NULL,
+                'seconds': date_diff('second', opened_at, first_reply_at)
+            },
+            {'step_number': 3, 'step': 'handed on', 'can': TRUE, 'did': hand_offs > 0, 'seconds': NULL},
+            {
+                'step_number': 4,
+                'step': 'resolved',
+                'can': TRUE,
+                'did': closed_at IS NOT NULL,
+                'seconds': date_diff('second', opened_at, closed_at)
+            },
+            {
+                'step_number': 5,
+                'step': 'reopened',
+                'can': closed_at IS NOT NULL OR is_reopened,
+                'did': is_reopened,
+                'seconds': NULL
+            }
+        ], recursive := TRUE)
+    FROM tickets
+),
+
+split AS (
+    SELECT
+        *,
+        unnest([
+            {'split': 'all', 'value': '(all)'}, {'split': 'channel', 'value': channel}, {'split': 'category', 'value': category}
+        ], recursive := TRUE)
+    FROM steps
+)
+
+SELECT
+    split,
+    value,
+    step_number,
+    step,
+    count(*) FILTER (WHERE did) AS tickets,
+    count(*) FILTER (WHERE can) AS of_tickets,
+    count(DISTINCT customer_id) FILTER (WHERE did) AS customers,
+    quantile_disc(seconds, 0.25) FILTER (WHERE did) AS quarter_seconds,
+    quantile_disc(seconds, 0.5) FILTER (WHERE did) AS median_seconds,
+    quantile_disc(seconds, 0.75) FILTER (WHERE did) AS three_quarter_seconds
+FROM split
+GROUP BY ALL
+ORDER BY split, value, step_number
