@@ -9,7 +9,7 @@ AXE_VERSION := 4.14.1
 AXE := .browser/node_modules/axe-core/axe.min.js
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: demo test test-heavy test-laws test-faults test-browser test-cases test-statistics test-spark ui lint types docs
+.PHONY: demo pictures test test-heavy test-laws test-faults test-browser test-cases test-statistics test-spark ui lint types docs
 .PHONY: audit bench bench-large bench-night bench-funnel bench-sessions bench-components bench-ingest bench-identity bench-increment bench-spark clean
 
 demo: $(VENV)/.ready
@@ -38,6 +38,10 @@ test-browser: $(VENV)/.ready-browser $(AXE)
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core >/dev/null; } || \
 		{ echo "chromium is missing: install it (Debian: apt-get install chromium), or name another with CHROMIUM=PATH"; exit 1; }
 	@CHROMIUM=$$(command -v $(CHROMIUM)) $(BIN)/python -m pytest -m browser tests/browser
+
+# The pictures of docs/pages.md, of the sample business.
+pictures: demo $(VENV)/.ready-browser
+	@CHROMIUM=$$(command -v $(CHROMIUM)) $(BIN)/python -m tests.browser.pictures $(CURDIR)/data/demo docs/images/pages
 
 # The law of the rebuild over 500 histories of nights; JOURNEYS_LAW_SEEDS says how many.
 test-laws: $(VENV)/.ready
