@@ -6,6 +6,7 @@ import polars as pl
 
 from reports.frames import single
 from reports.page import Block, Cell, Figure, Notice, Page, Query, Section, Terms, Tile, Tiles
+from reports.pages.data_gaps import coverage_figures, lateness_sections, silence_figure
 from reports.tables import cells, numbers, table, texts
 from reports.view import View
 from reports.words import count, duration, name, plural, quoted, sentence, share
@@ -39,12 +40,18 @@ OUTCOME_WORDS = (
 def build(view: View) -> list[Page]:
     """The books of the data.
 
-    Reads ops.balances, ops.schema_drift, ops.failed_files, mart.data_quality, reports.unmapped_events, reports.quarantine_reasons.
+    Reads ops.balances, ops.schema_drift, ops.failed_files, mart.data_quality, and the answers unmapped_events, quarantine_reasons, lateness,
+    event_days and breakdown_coverage.
     """
     books = view.table("ops.balances")
     parts = (
         Section("In short", (*failures(view), totals(view))),
         Section("How new it is", (freshness_figure(view),)),
+        *lateness_sections(view.answer("lateness")),
+        Section(
+            "Is anything broken",
+            (silence_figure(view.answer("event_days")), *coverage_figures(view.answer("breakdown_coverage"))),
+        ),
         Section("Where every row went", (source_figure(books), reason_figure(view), file_figure(books))),
         Section("What files brought otherwise", (drift_figure(view.table("ops.schema_drift")),)),
         Section(

@@ -14,6 +14,7 @@ from reports.frames import single, widest
 from reports.funnel_counts import FunnelCounts, Group
 from reports.funnel_parts import parts_figure
 from reports.page import Block, Cell, Figure, Page, Query, Section, Terms, Tile, Tiles
+from reports.pages.funnel_behaviour import behaviour_sections
 from reports.pages.funnel_change import change_sections, incident_sections
 from reports.rates import Rate
 from reports.tables import cells, numbers, rate_cells, rate_columns, table, texts
@@ -57,7 +58,7 @@ def build(view: View) -> list[Page]:
     """One page per funnel.
 
     Reads core.funnel_definitions, mart.funnel_steps, mart.funnel_entrants, mart.funnel_daily, mart.funnel_breakdown,
-    the answer funnel_parts, and what funnel_change reads.
+    the answer funnel_parts, and what funnel_behaviour and funnel_change read.
     """
     return [funnel_page(counts, view) for counts in view.funnels]
 
@@ -73,6 +74,7 @@ def funnel_page(counts: FunnelCounts, view: View) -> Page:
     ]
     if counts.groups:
         parts.append(Section("Who differs", tuple(group_figure(counts, group) for group in counts.groups)))
+    parts += behaviour_sections(view, counts)
     parts.append(Section("Over time", (daily_figure(counts, view),)))
     parts += [*incident_sections(view, counts), *change_sections(view, counts)]
     parts.append(Section("What is counted", (definition_terms(counts),)))

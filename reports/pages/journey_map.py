@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from reports.findings import limit, metric_words, next_stage
-from reports.page import Cell, Figure, Grid, GridRow, Item, Mark, Page, Section
+from reports.page import Cell, Figure, Grid, GridRow, Item, Mark, Page, Query, Section
 from reports.pages.touchpoints import stage_place, where
 from reports.rates import Rate
 from reports.segments import EVERYBODY, of_segment, segment_query
@@ -16,7 +16,7 @@ from reports.words import count, duration, listed, name, percent, plural, quoted
 from transforms.journey import Stage
 from transforms.statistics import FEW
 
-CONTACTS_SHOWN, ACTIONS_SHOWN, PAINS_SHOWN = 6, 5, 3
+CONTACTS_SHOWN, ACTIONS_SHOWN, PAINS_SHOWN, QUESTIONS_SHOWN = 6, 5, 3, 4
 FAILURES = "_(error|failed|declined|bounced)$"
 COMPLAINTS = ("ticket_opened", "order_returned", "order_refunded", "subscription_cancelled")
 NOTHING = (Item("nothing seen"),)
@@ -29,7 +29,7 @@ def build(view: View) -> list[Page]:
     """The journey map.
 
     Reads mart.stage_reach, mart.stage_conversion, mart.stage_transitions, mart.kpis, reports.map_contacts,
-    reports.map_actions, reports.map_surveys.
+    reports.map_actions, reports.map_surveys, reports.map_questions.
     """
     if not view.journey.stages:
         return []
@@ -38,7 +38,7 @@ def build(view: View) -> list[Page]:
         Section("The map", (map_grid(view, contacts),)),
         *others(view),
         Section("Contacts", (contact_figure(view, contacts), pain_figure(contacts))),
-        Section("Actions", (action_figure(view),)),
+        Section("Actions", (action_figure(view), *question_figures(view))),
     ]
     if not view.table("reports.map_surveys").is_empty():
         parts.append(Section("What they say", (survey_figure(view),)))
@@ -117,6 +117,7 @@ def map_grid(view: View, contacts: pl.DataFrame) -> Grid:
     onward = {row["from_stage"]: row for row in next_stage(view.table("mart.stage_conversion")).iter_rows(named=True)}
     unseen = never_seen(view, contacts)
     actions, surveys = view.table("reports.map_actions"), view.table("reports.map_surveys")
+    questions = view.answer("map_questions")
 
     def across(label: str, note: str, cell: Iterable[tuple[Item, ...]]) -> GridRow:
         return GridRow(label, note, tuple(cell))
@@ -127,6 +128,9 @@ def map_grid(view: View, contacts: pl.DataFrame) -> Grid:
         across("Touchpoints", "share of the stage’s customers who had one; went on to a later stage; main channel",
                (contact_items(of_stage(contacts, stage)) for stage in stages)),
         across("Actions", "what most customers do", (action_items(of_stage(actions, stage)) for stage in stages)),
+        across("Questions", "what they search for on the site, and help pages they read",
+               (question_items(of_stage(questions, stage)) for stage in stages))
+        if not questions.is_empty() else None,
         across("Pain points", "sessions that end here without a conversion, times customers hit; complaints and failures",
                (pain_items(of_stage(contacts, stage), of_stage(actions, stage)) for stage in stages)),
         across("What they say", "last answer of each customer", (survey_items(of_stage(surveys, stage)) for stage in stages))
@@ -139,6 +143,18 @@ def map_grid(view: View, contacts: pl.DataFrame) -> Grid:
         "The journey map",
         tuple(Item(name(stage.name, limit=40), phase_words(stage)) for stage in stages),
         tuple(row for row in rows if row),
+    )
+
+
+def question_items(questions: pl.DataFrame) -> tuple[Item, ...]:
+    """The searches and help pages of most customers."""
+    most = questions.sort("customers", "kind", "question", descending=[True, False, False]).head(QUESTIONS_SHOWN)
+    return tuple(
+        Item(
+            quoted(row["question"]) if row["kind"] == "search" else name(row["question"]),
+            plural(row["customers"], "customer"),
+        )
+        for row in most.iter_rows(named=True)
     )
 
 
@@ -431,6 +447,33 @@ def action_figure(view: View) -> Figure:
         table((*texts("Action"), *numbers("Customers", "Events")), lines, most=200),
         segment_query("map_actions"),
     )
+
+
+def question_figures(view: View) -> list[Figure]:
+    """What customers ask, stage by stage; nothing where nobody was seen asking."""
+    questions = view.answer("map_questions").with_columns(place=stage_place(view)).sort(
+        "place", "customers", "kind", "question", descending=[False, True, False, False]
+    )  # fmt: skip
+    if questions.is_empty():
+        return []
+    first = questions.sort("customers", "place", "question", descending=[True, False, False]).row(0, named=True)
+    kinds = {"search": "searched for", "help": "read"}
+    return [
+        Figure(
+            "questions",
+            f"Most customers {kinds[first['kind']]} {quoted(first['question'])}, in {quoted(first['stage'])}: {count(first['customers'])}",
+            "Words searched for on the site, and help pages read, of three customers or more.",
+            None,
+            table(
+                (*texts("Question", "How", "Stage"), *numbers("Customers", "Events")),
+                [
+                    cells(name(row["question"]), Cell(kinds[row["kind"]]), Cell(name(row["stage"])), count(row["customers"]), count(row["events"]))
+                    for row in questions.iter_rows(named=True)
+                ],
+            ),
+            Query("map_questions"),
+        )
+    ]  # fmt: skip
 
 
 def survey_figure(view: View) -> Figure:

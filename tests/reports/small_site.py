@@ -281,6 +281,39 @@ def funnel_parts(funnel: str = "checkout") -> pl.DataFrame:
     return pl.DataFrame(values, schema=schemas()["reports.funnel_parts"])
 
 
+def behaviour_of(funnel: str) -> dict[str, pl.DataFrame]:
+    """What goes together with completing, what they did instead, how much is known, how late it comes, and what is asked."""
+    step = {"funnel": funnel, "step_number": 2, "step_name": "choose"}
+    rows_of: dict[str, list[dict[str, object]]] = {
+        "funnel_drivers": [
+            {"funnel": funnel, "kind": kind, "driver": driver, "landmark_seconds": 86_400, "with_units": 40, "with_converted": 20}
+            | {"without_units": 60, "without_converted": 12, "odds_ratio": odds, "odds_ratio_low": 1.4, "odds_ratio_high": 9.2}
+            | {"q_value": 0.01 * place, "stands_out": place < 5}
+            for place, (kind, driver, odds) in enumerate([("event", "signed_up", 3.6), ("device", "mobile", 1.1)], start=4)
+        ],
+        "funnel_instead": [
+            step | {"contact": contact, "attempts": attempts, "of_attempts": 40}
+            for contact, attempts in (("(nothing more)", 25), ("blog", 15))
+        ],
+        "breakdown_coverage": [step | {"breakdown": "device", "known": 90, "reached": 120}],
+        "lateness": [
+            {"source": "web", "events": 200, "in_a_minute": 100, "in_an_hour": 150, "in_a_day": 180, "in_two_days": 190}
+            | {"in_a_week": 199, "in_thirty_days": 200}
+        ],
+        "event_days": [
+            {"source": "web", "event": "page_view", "day": date(2026, 1, 5) + timedelta(days=n), "events": 1 if n in (20, 21) else 30}
+            for n in range(56)
+        ],
+        "map_questions": [
+            {"stage": "awareness", "kind": kind, "question": question, "events": 9, "customers": customers}
+            for kind, question, customers in (("search", "pan", 7), ("help", "/help/pans", 4))
+        ],
+    }  # fmt: skip
+    return {
+        f"reports.{file}": pl.DataFrame(rows, schema=schemas()[f"reports.{file}"]) for file, rows in rows_of.items()
+    }
+
+
 def changes_of(funnel: str) -> dict[str, pl.DataFrame]:
     """The change of a funnel between two periods, by step and by group."""
     days = {"before_from": date(2026, 1, 5), "before_to": date(2026, 2, 1)}
@@ -506,4 +539,4 @@ def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
     of_days = {"reports.group_days": group_days(funnel), "reports.funnel_parts": funnel_parts(funnel)}
     drawn = shown | marts() | changes_of(funnel) | of_days
     views = {name: shown[name] for name in ("mart.stage_reach", "mart.touchpoints", "mart.unmapped_events")}
-    return drawn | answers(marts() | views)
+    return drawn | answers(marts() | views) | behaviour_of(funnel)

@@ -82,6 +82,8 @@ def timeline() -> dict[str, pl.DataFrame]:
             "channel": channel,
             "is_active": True,
             "is_counted": True,
+            "received_at": datetime(2026, 3, 1, tzinfo=UTC) + timedelta(minutes=minute + 2),
+            "path": "/help/pans" if touchpoint == "blog" else None,
             "properties": json.dumps({"survey": "nps", "score": score}) if score else None,
         }
         for number, (customer, minute, event, stage, touchpoint, channel, session, score) in enumerate(
@@ -113,6 +115,7 @@ def timeline() -> dict[str, pl.DataFrame]:
     paid = {"depth": 3, "step_times": [*ATTEMPT["step_times"][:2], datetime(2026, 3, 2, 6, tzinfo=UTC)]}
     attempts = [ATTEMPT | {"unit_id": "ann"} | paid, ATTEMPT | {"unit_id": "bob", "depth": 2}]
     told["mart.funnel_entrant_groups"] = attempts
+    told["mart.funnel_drivers"] = [{"funnel": "checkout", "kind": "event", "driver": "signed_up", "q_value": 0.01}]
     told["raw.quarantine"] = [{"file_id": "f", "source": "web", "row": row, "reason": "bad_time"} for row in (1, 2)]
     return {name: pl.DataFrame(rows, schema=TABLES[name].schema) for name, rows in told.items()}
 
