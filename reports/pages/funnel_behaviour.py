@@ -75,6 +75,7 @@ def driver_figure(drivers: pl.DataFrame, counts: FunnelCounts) -> Figure:
             ],
         ),
         Query("funnel_drivers"),
+        rows=drivers.drop("funnel"),
     )
 
 
@@ -125,6 +126,7 @@ def instead_figure(instead: pl.DataFrame, counts: FunnelCounts) -> Figure:
             ],
         ),
         Query("funnel_instead"),
+        rows=instead.drop("funnel"),
     )
 
 
