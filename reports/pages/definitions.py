@@ -35,6 +35,8 @@ WORDS = (
      "week or more without; active the week before and not in this one."),
     ("Attribution", "How the credit for a conversion is shared among the contacts before it: the first, the last, all alike, or by a rule."),
     ("Markov", "Attribution by removal: how many conversions would be missing if all ways through that channel ended there."),
+    ("Handed on, reopened, resolved", "A ticket is handed on when it is assigned after the first time or escalated, reopened when it is opened "
+     "after a closing, and resolved while its last closing stands."),
     ("NPS", "Net promoter score: of those asked whether they would recommend us, the percentage of 9 and 10 less that of 0 to 6."),
     ("CSAT", "The share of answers with 4 or 5 of 5 to the question how satisfied they were."),
     ("CES", "Customer effort score: the mean answer to the question how much effort it took."),

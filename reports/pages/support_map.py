@@ -17,8 +17,8 @@ from transforms.statistics import FEW
 
 MOST_LINES = 3
 LEAD = (
-    "Tickets as the help desk tells of them, so far: those that are open may come further. Times run from the opening; half have the step "
-    "behind them after the median. One customer may have several tickets, so that intervals are a little too narrow."
+    "Tickets as the help desk tells of them, so far: those that are open may come further. Times run from the opening and count also tickets that "
+    "have not come so far. One customer may have several tickets, so that intervals are a little too narrow."
 )
 ANSWERED, HANDED_ON, RESOLVED, REOPENED = 2, 3, 4, 5
 """Steps of the way, by the number that ticket_steps gives them; 1 is the opening."""
@@ -53,7 +53,7 @@ def heading(whole: pl.DataFrame) -> str:
     rate = Rate.of(row["tickets"], row["of_tickets"])
     if not rate.says_enough:
         return f"{plural(rate.whole, 'ticket')} so far: too few to say how they go"
-    soon = f", half of these within {duration(row['median_seconds'])}" if row["median_seconds"] is not None else ""
+    soon = f", half of all within {duration(row['median_seconds'])}" if row["median_seconds"] is not None else ""
     return f"{rate.counts} tickets are resolved{soon}"
 
 
@@ -67,8 +67,8 @@ def step_figure(whole: pl.DataFrame) -> Figure:
     return Figure(
         "ticket-steps",
         slowest_sentence(whole),
-        "Tickets that came to each step, of those that could: a first answer is asked of help desks that tell answers, reopened can be "
-        "what was resolved. The thin line is the 95% interval.",
+        "Tickets that came to each step, of those that could: first answers and hand-offs are asked of help desks that tell of them, "
+        "reopened can be what was resolved. The thin line is the 95% interval.",
         rate_bars(bars),
         table(
             (
@@ -91,21 +91,22 @@ def step_figure(whole: pl.DataFrame) -> Figure:
     )  # fmt: skip
 
 
-def times(row: dict[str, int | None], column: str) -> str:
+def times(row: dict[str, Any], column: str) -> str:
     """When so many had the step behind them; a dash for the opening, and for steps without a time."""
     seconds = row[f"{column}_seconds"]
-    return duration(seconds) if seconds and (row["tickets"] or 0) >= FEW else "–"
+    return duration(seconds) if row["step_number"] > 1 and row["of_tickets"] >= FEW else "–"
 
 
 def slowest_sentence(whole: pl.DataFrame) -> str:
     """How long the first answer takes, and the rest of the way."""
     medians = {
-        row["step_number"]: row["median_seconds"] for row in whole.iter_rows(named=True) if row["tickets"] >= FEW
+        row["step_number"]: row["median_seconds"] for row in whole.iter_rows(named=True) if row["of_tickets"] >= FEW
     }
-    answered, resolved = medians.get(ANSWERED), medians.get(RESOLVED)
-    if answered is None or resolved is None:
+    if RESOLVED not in medians:
         return "Too few tickets to say how long each step takes"
-    return f"Half have a first answer within {duration(answered)}, and a solution within {duration(resolved)}"
+    known = ((ANSWERED, "a first answer"), (RESOLVED, "a solution"))
+    said = [f"{what} within {duration(medians[step])}" for step, what in known if medians.get(step) is not None]
+    return f"Half have {' and '.join(said)}" if said else "Fewer than half have a first answer or a solution so far"
 
 
 def step_grid(steps: pl.DataFrame, ways: pl.DataFrame, meanwhile: pl.DataFrame) -> Grid:
@@ -135,6 +136,8 @@ def step_grid(steps: pl.DataFrame, ways: pl.DataFrame, meanwhile: pl.DataFrame) 
 def reached_items(row: dict[str, Any]) -> tuple[Item, ...]:
     """How many came to a step."""
     rate = Rate.of(row["tickets"], row["of_tickets"])
+    if not rate.whole and row["step_number"] in (ANSWERED, HANDED_ON):
+        return (Item("the help desk does not tell"),)
     return (Item(rate.text, f"{rate.counts}; {plural(row['customers'], 'customer')}"),)
 
 
@@ -152,13 +155,13 @@ def split_items(steps: pl.DataFrame, split: str, row: dict[str, Any]) -> tuple[I
     """The channels or categories that take longest to a step; of a step without a time, those with the largest share."""
     mine = pl.col("split") == split, pl.col("step_number") == row["step_number"]
     here = steps.filter(*mine, pl.col("of_tickets") >= FEW, pl.col("tickets") > 0)
-    timed = here.filter(pl.col("median_seconds") > 0, pl.col("tickets") >= FEW)
+    timed = here.filter(pl.col("median_seconds").is_not_null(), pl.col("step_number") > 1)
     if not timed.is_empty():
         slowest = timed.sort("median_seconds", "value", descending=[True, False]).head(MOST_LINES)
         return tuple(
             Item(
                 name(each["value"]),
-                f"half within {duration(each['median_seconds'])} ({plural(each['tickets'], 'ticket')})",
+                f"half within {duration(each['median_seconds'])} ({plural(each['of_tickets'], 'ticket')})",
             )
             for each in slowest.iter_rows(named=True)
         )
@@ -209,7 +212,7 @@ def way_figure(ways: pl.DataFrame) -> Figure:
             [
                 cells(
                     sentence(row["course"]), *rate_cells(rate), count(row["tickets"]), count(row["resolved"]), count(row["hand_offs"]),
-                    duration(row["median_seconds"]) if row["resolved"] >= FEW else "–",
+                    duration(row["median_seconds"]) if row["tickets"] >= FEW else "–",
                 )
                 for row, rate in rows
             ],

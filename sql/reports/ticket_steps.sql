@@ -1,5 +1,6 @@
 -- The way of tickets from opened to resolved, of all and by channel and category: how many came to each step, of those that could, and how
--- long after the opening. A first answer is asked of sources that tell answers; reopened can be what was resolved before.
+-- long after the opening: the time by which a quarter, half and three quarters of those that could had come there, those that never do counted
+-- too. A first answer and a hand-off are asked of sources that tell of them; reopened can be what was resolved before.
 WITH tickets AS (
     SELECT
         *,
@@ -22,7 +23,7 @@ steps AS (
                 'did': first_reply_at IS NOT NULL,
                 'seconds': date_diff('second', opened_at, first_reply_at)
             },
-            {'step_number': 3, 'step': 'handed on', 'can': TRUE, 'did': hand_offs > 0, 'seconds': NULL},
+            {'step_number': 3, 'step': 'handed on', 'can': is_hand_off_told, 'did': hand_offs > 0, 'seconds': NULL},
             {
                 'step_number': 4,
                 'step': 'resolved',
@@ -58,9 +59,9 @@ SELECT
     count(*) FILTER (WHERE did) AS tickets,
     count(*) FILTER (WHERE can) AS of_tickets,
     count(DISTINCT customer_id) FILTER (WHERE did) AS customers,
-    quantile_disc(seconds, 0.25) FILTER (WHERE did) AS quarter_seconds,
-    quantile_disc(seconds, 0.5) FILTER (WHERE did) AS median_seconds,
-    quantile_disc(seconds, 0.75) FILTER (WHERE did) AS three_quarter_seconds
+    nullif(quantile_disc(coalesce(seconds, 9223372036854775807), 0.25) FILTER (WHERE can), 9223372036854775807) AS quarter_seconds,
+    nullif(quantile_disc(coalesce(seconds, 9223372036854775807), 0.5) FILTER (WHERE can), 9223372036854775807) AS median_seconds,
+    nullif(quantile_disc(coalesce(seconds, 9223372036854775807), 0.75) FILTER (WHERE can), 9223372036854775807) AS three_quarter_seconds
 FROM split
 GROUP BY ALL
 ORDER BY split, value, step_number

@@ -1,5 +1,5 @@
 -- Tickets by how they went: resolved by the first who had it, handed on, or reopened; how long they took, and how satisfied customers were in
--- the last CSAT answer they gave within seven days of the closing, of those who answered.
+-- the last CSAT answer they gave within seven days of the closing, of those who answered. The median counts those still open too.
 WITH tickets AS (
     SELECT
         *,
@@ -37,7 +37,7 @@ SELECT
     count(tickets.closed_at) AS resolved,
     count(DISTINCT tickets.customer_id) AS customers,
     sum(tickets.hand_offs)::BIGINT AS hand_offs,
-    quantile_disc(date_diff('second', tickets.opened_at, tickets.closed_at), 0.5) AS median_seconds,
+    nullif(quantile_disc(coalesce(date_diff('second', tickets.opened_at, tickets.closed_at), 9223372036854775807), 0.5), 9223372036854775807) AS median_seconds,
     count(answers.score) AS answers,
     count(*) FILTER (WHERE answers.score >= 4) AS satisfied
 FROM tickets
