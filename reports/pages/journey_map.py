@@ -16,7 +16,7 @@ from reports.words import count, duration, listed, name, percent, plural, quoted
 from transforms.journey import Stage
 from transforms.statistics import FEW
 
-CONTACTS_SHOWN, ACTIONS_SHOWN, PAINS_SHOWN, QUESTIONS_SHOWN = 6, 5, 3, 4
+CONTACTS_SHOWN, ACTIONS_SHOWN, PAINS_SHOWN, QUESTIONS_SHOWN = 6, 5, 3, 3
 FAILURES = "_(error|failed|declined|bounced)$"
 COMPLAINTS = ("ticket_opened", "order_returned", "order_refunded", "subscription_cancelled")
 NOTHING = (Item("nothing seen"),)
@@ -147,15 +147,17 @@ def map_grid(view: View, contacts: pl.DataFrame) -> Grid:
 
 
 def question_items(questions: pl.DataFrame) -> tuple[Item, ...]:
-    """The searches and help pages of most customers."""
-    most = questions.sort("customers", "kind", "question", descending=[True, False, False]).head(QUESTIONS_SHOWN)
-    return tuple(
+    """The searches and the help pages of most customers."""
+    ordered = questions.sort("kind", "customers", "question", descending=[False, True, False])
+    most = ordered.group_by("kind", maintain_order=True).head(QUESTIONS_SHOWN)
+    found = tuple(
         Item(
             quoted(row["question"]) if row["kind"] == "search" else name(row["question"]),
             plural(row["customers"], "customer"),
         )
         for row in most.iter_rows(named=True)
     )
+    return found or (Item("nobody was seen asking"),)
 
 
 def phase_words(stage: Stage) -> str:

@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 
 from pipelines.warehouse import Connection, sql_text
-from reports.page import Figure, Page
+from reports.page import Figure, Grid, Page
 from reports.pages import data_quality, funnel, journey_map
 from reports.view import View
 from tests.reports.small_site import facts, full_tables, journey
@@ -56,6 +56,18 @@ def test_data_quality_names_what_is_least_known_what_stopped_and_how_late_it_com
 
 def test_the_map_tells_what_customers_ask():
     assert figure(journey_map, "questions").finding == "Most customers searched for “pan”, in “awareness”: 7"
+
+
+def test_the_map_shows_help_pages_and_searches_of_each_stage():
+    (page, *_) = journey_map.build(View(full_tables(), journey(), facts()))
+    grid = next(block for section in page.sections for block in section.blocks if isinstance(block, Grid))
+
+    asked = next(row for row in grid.rows if row.label == "Questions")
+
+    assert [[(item.text, item.note) for item in cell] for cell in asked.cells] == [
+        [("/help/pans", "4 customers"), ("“pan”", "7 customers")],
+        [("nobody was seen asking", "")],
+    ]
 
 
 @pytest.fixture
