@@ -34,6 +34,7 @@ followed AS (
     WHERE
         events.is_counted
         AND events.is_active
+        AND events.occurred_at > (SELECT min(stopped_at) FROM recent)
     GROUP BY ALL
 ),
 
