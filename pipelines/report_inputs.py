@@ -72,6 +72,7 @@ COUNTED = (
     "identity_sensitivity",
     "identity_shared",
     "journey_paths",
+    "kpi_months",
     "lateness",
     "lifecycle",
     "lost_reasons",

@@ -10,6 +10,7 @@ from reports.charts.trend import Panel, trend
 from reports.findings import channel_changes, covers, findings, largest_loss, limit, metric_words
 from reports.frames import single, widest
 from reports.page import Block, Cell, Figure, Findings, Notice, Page, Prose, Query, Section, Tile, Tiles
+from reports.pages.kpi_trend import trend_figures
 from reports.rates import Rate, with_interval
 from reports.tables import cells, numbers, rate_cells, rate_columns, table, texts
 from reports.view import PERIOD_DAYS, Period, View
@@ -53,7 +54,7 @@ def build(view: View) -> list[Page]:
     if view.funnels:
         parts.append(Section("Funnels", (funnel_figure(view),)))
     if not view.table("mart.kpis").is_empty():
-        parts.append(Section("Targets", (target_figure(view),)))
+        parts.append(Section("Targets", (target_figure(view), *trend_figures(view))))
     return [Page("index.html", "Overview", eyebrow(view), heading(view), lead(view), tuple(parts))]
 
 

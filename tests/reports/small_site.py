@@ -308,6 +308,11 @@ def behaviour_of(funnel: str) -> dict[str, pl.DataFrame]:
             {"stage": "awareness", "kind": kind, "question": question, "events": 9, "customers": customers}
             for kind, question, customers in (("search", "pan", 7), ("help", "/help/pans", 4))
         ],
+        "kpi_months": [
+            {"stage": "purchase", "metric": metric, "month": date(2026, month, 1), "numerator": part, "denominator": 100, "is_final": is_final}
+            for metric, shares, is_final in (("stage_conversion", (40, 20), True), ("lead_conversion", (30, 5), False))
+            for month, part in zip((1, 2), shares, strict=True)
+        ],
     }  # fmt: skip
     return {
         f"reports.{file}": pl.DataFrame(rows, schema=schemas()[f"reports.{file}"]) for file, rows in rows_of.items()

@@ -3,11 +3,11 @@ import pytest
 
 from pipelines.warehouse import Connection, sql_text
 from reports.page import Figure, Grid, Page
-from reports.pages import data_quality, funnel, journey_map
+from reports.pages import data_quality, funnel, journey_map, overview
 from reports.view import View
 from tests.reports.small_site import facts, full_tables, journey
 from tests.test_sql import connection as connection
-from tests.test_sql import day, event, put, rows
+from tests.test_sql import customer, day, event, put, rows, session
 from tests.test_sql import warehouse as warehouse
 
 
@@ -52,6 +52,63 @@ def test_data_quality_names_what_is_least_known_what_stopped_and_how_late_it_com
         "“page_view” all but stopped from 25 Jan to 26 January 2026: 2 events, where 60 are usual"
     )
     assert figure(data_quality, "lateness").finding == ("90.0% of the events of “web” come in within a day: 180 of 200")
+
+
+def test_the_key_figure_that_moved_between_its_final_months_is_told():
+    found = figure(overview, "kpi-trend")
+
+    assert (
+        found.finding
+        == "Stage conversion of “purchase” fell from 40.0% in January to 20.0% in February 2026 (20 of 100)"
+    )
+    assert [cell.text for cell in found.table.rows[0]] == ["Lead conversion", "2026-02", "5.0%", "5 of 100", "so far"]
+
+
+def test_months_that_are_not_final_are_not_compared():
+    months = full_tables()["reports.kpi_months"].filter(pl.col("metric") == "lead_conversion")
+
+    found = figure(overview, "kpi-trend", **{"reports.kpi_months": months})
+
+    assert found.finding == "No key figure has two months yet that can be compared"
+
+
+def test_the_months_of_a_key_figure_add_up_to_it(connection):
+    put(connection, "mart.horizons", {"source": "web", "horizon": day(100), "is_in_journey": True})
+    put(connection, "ops.settings", {"name": "stage_window_seconds", "value": str(30 * 86_400)})
+    for metric in ("stage_conversion", "stage_reach", "bounce_rate", "visitor_conversion", "repeat_rate"):
+        put(connection, "mart.kpis", {"stage": "learn", "metric": metric})
+    for who, seen, bought, purchases in (("ann", 0, 10, 2), ("bob", 40, 80, 1), ("cai", 90, None, 0)):
+        put(
+            connection,
+            "core.customers",
+            customer(who, first_seen_at=day(seen), purchase_count=purchases)
+            | {"first_purchase_at": day(bought) if bought else None},
+        )
+        stays = [("learn", 1, seen)] + ([("buy", 2, bought)] if bought else [])
+        put(
+            connection,
+            "core.stage_entries",
+            *(
+                {"customer_id": who, "entry_number": n, "stage": stage, "stage_number": n, "entered_at": day(at)}
+                for stage, n, at in stays
+            ),
+        )
+        put(
+            connection,
+            "core.sessions",
+            session(seen, who, day(seen)) | {"first_stage": "learn", "is_bounce": who == "ann"},
+        )
+
+    months = connection.sql(sql_text("reports/kpi_months.sql")).pl()
+
+    sums = months.group_by("metric").agg(pl.col("numerator", "denominator").sum()).sort("metric").rows()
+    assert sums == [
+        ("bounce_rate", 1, 3),
+        ("repeat_rate", 1, 2),
+        ("stage_conversion", 1, 2),
+        ("stage_reach", 3, 3),
+        ("visitor_conversion", 2, 3),
+    ]
 
 
 def test_the_map_tells_what_customers_ask():

@@ -103,7 +103,8 @@ def timeline() -> dict[str, pl.DataFrame]:
     ]
     told = {
         "core.customers": [
-            {"customer_id": customer, "event_count": 3, "current_stage": "purchase"}
+            {"customer_id": customer, "event_count": 3, "current_stage": "purchase", "is_lead": True}
+            | {"first_seen_at": datetime(2026, 3, 1, tzinfo=UTC), "purchase_count": 0}
             for customer in ("ann", "bob", "cat")
         ],
         "core.customer_segments": [{"segment": "members", "customer_id": customer} for customer in ("ann", "cat")],
@@ -116,6 +117,7 @@ def timeline() -> dict[str, pl.DataFrame]:
     attempts = [ATTEMPT | {"unit_id": "ann"} | paid, ATTEMPT | {"unit_id": "bob", "depth": 2}]
     told["mart.funnel_entrant_groups"] = attempts
     told["mart.funnel_drivers"] = [{"funnel": "checkout", "kind": "event", "driver": "signed_up", "q_value": 0.01}]
+    told["mart.horizons"] = [{"source": "web", "horizon": datetime(2026, 3, 9, tzinfo=UTC), "is_in_journey": True}]
     told["raw.quarantine"] = [{"file_id": "f", "source": "web", "row": row, "reason": "bad_time"} for row in (1, 2)]
     return {name: pl.DataFrame(rows, schema=TABLES[name].schema) for name, rows in told.items()}
 
