@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache, cached_property, partial
@@ -12,12 +14,12 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from pipelines.errors import ConfigurationError
+from pipelines.errors import ConfigurationError, DataError
 from pipelines.night import Night
 from pipelines.notices import Notice, alert_notices, late_sources
 from pipelines.publish import EMPTY, publish_site, stage_site
 from pipelines.settings import Workspace
-from pipelines.warehouse import PublishedWarehouse, Warehouse, sql_files, sql_text
+from pipelines.warehouse import LACKING, PublishedWarehouse, Warehouse, sql_files, sql_text
 from reports.downloads import Answer
 from reports.page import Query
 from reports.segments import MOST_MAPS, of_segment, segment_query
@@ -139,12 +141,26 @@ class LastNight(Night):
 def redraw(place: Workspace) -> Path:
     """Draw the report site again from the published warehouse; returns its overview page.
 
-    Raises DataError when nothing was published yet.
+    Raises DataError when nothing was published yet, or by a version of the product that made other tables.
     """
     night = LastNight(place)
-    with night.warehouse.opened():
+    with published(night):
         stage_site(site_files(night), place.staged_site)
         return publish_site(place.staged_site, place.reports, report_day(night), site_name=night.journey.name)
+
+
+@contextmanager
+def published(night: LastNight) -> Iterator[None]:
+    """The published warehouse while the block lasts; raises DataError where it lacks a table or column that the report is drawn from."""
+    with night.warehouse.opened():
+        try:
+            yield
+        except LACKING as error:
+            missing = str(error).splitlines()[0]
+            raise DataError(
+                f"{night.workspace.published} was published by another version of the product ({missing}); run `journeys run`, "
+                "which makes it again from what landed, and the report with it"
+            ) from error
 
 
 def site_files(night: Night) -> dict[str, bytes]:
@@ -170,10 +186,10 @@ def answer(warehouse: Warehouse, query: Query) -> pl.DataFrame:
 def standalone(place: Workspace, page: str | None) -> bytes:
     """The report of the published warehouse, or one page of it, as one file.
 
-    Raises DataError when nothing was published yet, ConfigurationError for a page that there is not.
+    Raises DataError as of `redraw`, ConfigurationError for a page that there is not.
     """
     night = LastNight(place)
-    with night.warehouse.opened():
+    with published(night):
         tables = report_tables(night, asking_once(night.warehouse))
         try:
             return build_standalone(tables, journey=night.journey, facts=site_facts(night), page=page)

@@ -24,6 +24,8 @@ BUILT = TABLES | STATE
 VARIED = frozenset({"event_id", "anonymous_id", "properties"})
 DAMAGE = ("not a valid DuckDB database file", "Could not read enough bytes", "Corrupt database file")
 NEWER = "newer version of DuckDB"
+LACKING = (duckdb.CatalogException, duckdb.BinderException)
+"""What a query ends in where a table or column that it reads is not there."""
 DUCKDB_TYPES = {
     pl.String: "VARCHAR",
     pl.Boolean: "BOOLEAN",

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 from typer.testing import CliRunner
@@ -496,6 +497,20 @@ def test_the_numbers_beside_a_page_are_those_of_the_warehouse(own_shop: Workspac
     )
     assert kept.select("step_name", "reached").rows() == expected
     assert pl.read_csv(tables / "funnel-checkout-steps.csv").select("step_name", "reached").rows() == expected
+
+
+def test_a_warehouse_of_another_version_is_told_and_the_last_report_stays(own_shop: Workspace) -> None:
+    before = bytes_below(own_shop.reports)
+    own_shop.published.chmod(0o644)
+    with duckdb.connect(str(own_shop.published)) as connection:
+        connection.execute("DROP VIEW mart.support")
+
+    told = journeys("report", "--workspace", own_shop.root)
+
+    assert told.status == 1
+    assert "was published by another version of the product" in told.err
+    assert "run `journeys run`" in told.err
+    assert bytes_below(own_shop.reports) == before
 
 
 def test_the_report_as_one_file_leaves_the_site_alone(own_shop: Workspace, tmp_path: Path) -> None:
