@@ -38,7 +38,7 @@ def findings(view: View) -> tuple[Finding, ...]:
             missed_targets,
         )
     ]
-    happened = list(group_incidents(view))
+    happened = list(told_incidents(view))
     tops = [*happened[:MOST_INCIDENTS], *(kind[0] for kind in kinds if kind)]
     left = [*happened[MOST_INCIDENTS:], *(found for kind in kinds for found in kind[1:])]
     others = sorted(left, key=lambda found: (-found.weight, found.headline))
@@ -48,7 +48,7 @@ def findings(view: View) -> tuple[Finding, ...]:
 # ---------------------------------------------------------------- what changed
 
 
-def group_incidents(view: View) -> Iterator[Finding]:
+def told_incidents(view: View) -> Iterator[Finding]:
     """Days in which a group, and no other, or everybody went on from a step less, or more, often than at other times."""
     funnels = {counts.name: counts for counts in view.funnels}
     told = [found.funnel for found in view.incidents]
@@ -66,18 +66,18 @@ def group_incidents(view: View) -> Iterator[Finding]:
             "What happened",
             f"{when}, {way}{who} went on from {quoted(found.step)} to "
             f"{quoted(found.next_step)}: {percent(difference.here.value)} instead of {percent(difference.there.value)}",
-            f"{sentence(difference.evidence)}; about {plural(found.customers, counts.unit)} {way}. {beside(found)} In {quoted(counts.name)}.",
+            f"{sentence(difference.evidence)}; about {plural(found.customers, counts.unit)} {way}. {beside(found, counts)}In {quoted(counts.name)}.",
             f"{counts.file}#incident-{number}",
             found.customers,
         )
 
 
-def beside(found: Incident) -> str:
-    """What all others did meanwhile; of everybody, that there are none."""
+def beside(found: Incident, counts: FunnelCounts) -> str:
+    """What all others did meanwhile; of everybody, that no group stands out among those that were looked at."""
     if found.others is None or found.breakdown is None:
-        return "No single group stands out."
+        return "No single group stands out. " if counts.groups else ""
     here, there = found.others.here, found.others.there
-    return f"All others by {quoted(found.breakdown)}: {percent(here.value)} ({here.counts}) against {percent(there.value)}."
+    return f"All others by {quoted(found.breakdown)}: {percent(here.value)} ({here.counts}) against {percent(there.value)}. "
 
 
 def moved_funnels(view: View) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ LONGEST_KEY = 100
 EVERYBODY, ALL_TIME = Option("", "Everybody"), Option("", "All time")
 
 
-def parts_figure(parts: pl.DataFrame, counts: FunnelCounts, others: Sequence[FunnelCounts]) -> Figure | None:
+def parts_figure(parts: pl.DataFrame, counts: FunnelCounts, funnels: Sequence[FunnelCounts]) -> Figure | None:
     """The steps of first attempts, of everybody or of those a reader chooses; None where nobody entered.
 
     In: the answer funnel_parts.
@@ -28,7 +28,7 @@ def parts_figure(parts: pl.DataFrame, counts: FunnelCounts, others: Sequence[Fun
     here = parts.filter(pl.col("funnel") == counts.name)
     if here.is_empty():
         return None
-    found = choices(here, counts, others)
+    found = choices(here, counts, funnels)
     reached, still_open = (
         [sum(period[0][side][step] for period in found.counts) for step in range(len(found.optional))]
         for side in (0, 1)
@@ -51,7 +51,7 @@ def parts_figure(parts: pl.DataFrame, counts: FunnelCounts, others: Sequence[Fun
     return Figure(
         "parts",
         parts_sentence(next(rate for rate, skips in zip(rates[::-1], found.optional[::-1], strict=True) if not skips)),
-        f"First attempts, by the month in which they began. A month whose {counts.units} still have time may rise yet.{found.note}",
+        f"First attempts, by the month in which they began. A month whose {counts.units} still have time may rise yet.{left_out(here, found)}",
         None,
         table(
             (
@@ -77,6 +77,17 @@ def parts_sentence(done: Rate) -> str:
     return f"Everybody, all time: {done.counts} completed{sure}"
 
 
+def left_out(here: pl.DataFrame, found: Choices) -> str:
+    """How many groups do not fit into the page; nothing where all do."""
+    groups = here.filter(pl.col("breakdown").is_not_null()).select("breakdown", "value").n_unique()
+    number = groups - (len(found.groups) - 1)
+    return (
+        f" The {plural(number, 'smallest group is', 'smallest groups are')} left out here; the SQL gives them."
+        if number
+        else ""
+    )
+
+
 def last_mandatory(optional: tuple[bool, ...]) -> list[int]:
     """For each step the place of the last one before it that everybody has to do; 0 for the first."""
     places = [0]
@@ -85,7 +96,7 @@ def last_mandatory(optional: tuple[bool, ...]) -> list[int]:
     return places
 
 
-def choices(here: pl.DataFrame, counts: FunnelCounts, others: Sequence[FunnelCounts]) -> Choices:
+def choices(here: pl.DataFrame, counts: FunnelCounts, funnels: Sequence[FunnelCounts]) -> Choices:
     """What can be chosen, with the counts of each."""
     months = here["month"].unique().sort().to_list()
     steps = counts.steps.height
@@ -104,9 +115,7 @@ def choices(here: pl.DataFrame, counts: FunnelCounts, others: Sequence[FunnelCou
     numbers_of = {key: both_of(list(found)) for key, found in groupby(rows, itemgetter("breakdown", "value", "month"))}
     nobody = (0,) * steps, (0,) * steps
     everybody_and_groups: list[tuple[str | None, str | None]] = [(None, None), *kept]
-    left_out = len(ordered) - len(kept)
     return Choices(
-        who=counts.unit,
         periods=(ALL_TIME, *(Option(f"{month:%Y-%m}", f"{month:%B %Y}") for month in months)),
         groups=(
             EVERYBODY,
@@ -117,11 +126,8 @@ def choices(here: pl.DataFrame, counts: FunnelCounts, others: Sequence[FunnelCou
         ),
         optional=tuple(counts.steps["is_optional"].to_list()),
         has_intervals=counts.is_independent,
-        elsewhere=tuple(Option(other.file, name(other.name)) for other in others),
+        elsewhere=tuple(Option(other.file, name(other.name)) for other in funnels),
         here=counts.file,
-        note=f" The {plural(left_out, 'smallest group is', 'smallest groups are')} left out here; the SQL gives them."
-        if left_out
-        else "",
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from reports.rates import Difference, Rate
-from transforms.statistics import FEW, pooled_z, two_sided_p
+from transforms.statistics import FEW, dispersion, pooled_z, two_sided_p
 
 WEEKS = (1, 2, 3, 4)
 """How many whole weeks in a row are looked at."""
@@ -112,7 +112,7 @@ def is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def incident(row: dict[str, Any]) -> Incident:
-    """One row of `compared` in full."""
+    """One row of `standing_out` in full."""
     return Incident(
         row["funnel"],
         row["breakdown"],
@@ -121,22 +121,17 @@ def incident(row: dict[str, Any]) -> Incident:
         row["next_name"],
         row["first"],
         row["last"],
-        known(difference_of(row, "")),
-        known(difference_of(row, "rest_")) if row["breakdown"] is not None else None,
+        difference_of(row, ""),
+        difference_of(row, "rest_") if row["breakdown"] is not None else None,
         row["p"],
     )
 
 
-def difference_of(row: dict[str, Any], side: str) -> Difference | None:
+def difference_of(row: dict[str, Any], side: str) -> Difference:
     """Inside the window against all other times."""
-    return Difference.of(
-        Rate.of(row[f"{side}went_in"], row[f"{side}came_in"]), Rate.of(row[f"{side}went_out"], row[f"{side}came_out"])
-    )
-
-
-def known(difference: Difference | None) -> Difference:
-    """The difference, where both sides have at least FEW."""
-    assert difference is not None
+    inside, outside = (Rate.of(row[f"{side}went_{when}"], row[f"{side}came_{when}"]) for when in ("in", "out"))
+    difference = Difference.of(inside, outside)
+    assert difference is not None, "both sides have at least FEW"
     return difference
 
 
@@ -163,20 +158,12 @@ def judged(windows: pl.DataFrame) -> pl.DataFrame:
     """The windows of `counted` with enough on both sides, with `z` and the chance `p` of as much by chance.
 
     A rate that moves from span to span anyway, by season or by what is sold, has to move by more: the z statistic is divided by the root
-    of the dispersion of all other spans, Pearson's chi-square over its degrees of freedom, where that is above 1.
-    Source: McCullagh and Nelder (1989), 4.5, quasi-likelihood.
+    of the dispersion of all other spans.
     """
     enough = windows.filter(pl.min_horizontal("came_in", "came_out") >= FEW, pl.col("spans_out") >= OTHER_SPANS)
-    tested = enough.with_columns(z=pooled_z(*SIDES) / dispersion().sqrt())
+    moves = dispersion("square_out", "went_out", "came_out", "spans_out")
+    tested = enough.with_columns(z=pooled_z(*SIDES) / moves.sqrt())
     return tested.with_columns(p=two_sided_p(tested["z"]))
-
-
-def dispersion() -> pl.Expr:
-    """How much more the rate moves between the other spans than chance alone would; 1 or more."""
-    share = pl.col("went_out") / pl.col("came_out")
-    chi_square = (pl.col("square_out") - share * pl.col("went_out")) / (share * (1 - share))
-    moves = pl.when(share.is_between(0, 1, closed="none")).then(chi_square / (pl.col("spans_out") - 1))
-    return moves.fill_null(1.0).clip(lower_bound=1.0)
 
 
 def by_span(days: pl.DataFrame, width: int) -> pl.DataFrame:

@@ -51,18 +51,16 @@ class Choices:
     """Counts of a funnel's first attempts, for a reader who chooses a period and a group in the page.
 
     `counts` has, for each period and group, how many reached each step and how many still have time at it. `optional` tells which
-    steps may be skipped. `elsewhere` are the pages of the funnels, this one among them.
+    steps may be skipped. `elsewhere` are the pages of all funnels, `here` that of this one.
     """
 
-    who: str
     periods: tuple[Option, ...]
     groups: tuple[Option, ...]
     counts: tuple[tuple[tuple[tuple[int, ...], tuple[int, ...]], ...], ...]
     optional: tuple[bool, ...]
     has_intervals: bool
-    elsewhere: tuple[Option, ...] = ()
-    here: str = ""
-    note: str = ""
+    elsewhere: tuple[Option, ...]
+    here: str
 
 
 @dataclass(frozen=True)

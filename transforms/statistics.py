@@ -70,6 +70,18 @@ def pooled_z(numerator: Count, denominator: Count, other_numerator: Count, other
     return pl.when((error > 0) & error.is_finite()).then(difference / error)
 
 
+def dispersion(squares: Count, numerator: Count, denominator: Count, groups: Count) -> pl.Expr:
+    """How much more a rate moves between groups than chance alone would, 1 or more; `squares` sums numerator² / denominator over them.
+
+    Pearson's chi-square of the groups around their pooled rate over its degrees of freedom; 1 for one group, and where nothing varies.
+    Source: McCullagh and Nelder (1989), 4.5, quasi-likelihood.
+    """
+    share = rate(numerator, denominator)
+    chi_square = (_count(squares) - share * _count(numerator)) / (share * (1 - share))
+    varies = share.is_between(0, 1, closed="none") & (_count(groups) > 1)
+    return pl.when(varies).then(chi_square / (_count(groups) - 1)).fill_null(1.0).clip(lower_bound=1.0)
+
+
 def two_sided_p(z: pl.Series) -> pl.Series:
     """Chance of a value at least this far from 0 under the standard normal; null stays null. For small frames."""
     chances = [None if value is None else math.erfc(abs(value) / math.sqrt(2)) for value in z]

@@ -71,7 +71,7 @@ def silence_figure(days: pl.DataFrame) -> Figure:
         "It may also be that nobody did it.",
         None,
         table(
-            (*texts("Event", "From", "To"), *numbers("Events", "Usual"), *texts("")),
+            (*texts("Event", "From", "To"), *numbers("Events", "Usual"), *texts("State")),
             [
                 cells(
                     Cell(name(run.event), name(run.source)),

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from reports.charts.steps import Line, step_lines
-from reports.findings import metric_words
+from reports.findings import LOWER_IS_BETTER, metric_words
 from reports.page import Cell, Figure, Query
 from reports.rates import Difference, Rate
 from reports.tables import cells, numbers, table, texts
@@ -19,14 +19,14 @@ Moved = tuple[dict[str, Any], dict[str, Any], Difference]
 
 
 def trend_figures(view: View) -> list[Figure]:
-    """The key figures month by month; nothing without any. Reads the answer kpi_months."""
+    """The key figures month by month, in the order of journey.yaml; nothing without any. Reads mart.kpis and the answer kpi_months."""
     months = view.answer("kpi_months")
     if months.is_empty():
         return []
     axis = months["month"].unique().sort().to_list()
-    figures = [
-        (key, list(rows.sort("month").iter_rows(named=True))) for key, rows in sorted(of_figures(months).items())
-    ]
+    place = {key: number for number, key in enumerate(view.table("mart.kpis").select("stage", "metric").rows())}
+    found = sorted(of_figures(months).items(), key=lambda pair: (place.get(pair[0], len(place)), pair[0]))
+    figures = [(key, list(rows.sort("month").iter_rows(named=True))) for key, rows in found]
     return [
         Figure(
             "kpi-trend",
@@ -37,14 +37,14 @@ def trend_figures(view: View) -> list[Figure]:
                 [line(key, rows, axis) for key, rows in figures[:MOST_LINES]], axis="Month", is_stepped=False
             ).update_xaxes(tickvals=list(range(len(axis))), ticktext=[f"{month:%b %y}" for month in axis]),
             table(
-                (*texts("Figure", "Month"), *numbers("Share", "Counts"), *texts("")),
+                (*texts("Figure", "Month"), *numbers("Share", "Counts"), *texts("State")),
                 [
                     cells(
                         Cell(words(key), name(key[0])),
                         f"{row['month']:%Y-%m}",
                         rate_of(row).text,
                         rate_of(row).counts,
-                        "" if row["is_final"] else "so far",
+                        "final" if row["is_final"] else "so far",
                     )
                     for key, rows in figures
                     for row in reversed(rows)
@@ -89,8 +89,11 @@ def line(key: tuple[str, str], rows: list[dict[str, Any]], axis: list[date]) -> 
 
 
 def newest_change(rows: list[dict[str, Any]]) -> Moved | None:
-    """The two newest months that are final and can be told, and how they differ; None while there are not two."""
-    final = [row for row in rows if row["is_final"] and rate_of(row).says_enough]
+    """The two newest months that are final and can be told, and how they differ; None while there are not two.
+
+    None of sessions as well: one customer has several, so that they are no sample to be tested.
+    """
+    final = [row for row in rows if row["is_final"] and row["metric"] != LOWER_IS_BETTER and rate_of(row).says_enough]
     if len(final) < 2:
         return None
     before, now = final[-2:]

@@ -18,6 +18,7 @@
 -- column is_reopened: True when it was opened again.
 -- column customer_messages: Messages of the customer (customer_messages, inbound_messages, or one_touch); null where not told.
 -- column hand_offs: How often it was given to somebody else: assigned after the first time, or escalated.
+-- column is_reply_told: True when the source tells of first replies.
 -- column is_hand_off_told: True when the source tells of assignments or escalations; else hand_offs is 0 for want of word.
 -- column is_reply_due: True when it was opened 24 hours or more before the horizon, of a source that tells replies.
 -- column is_replied_in_24_hours: Of those, true when the first reply came within 24 hours; null for others.
@@ -85,7 +86,7 @@ told AS (
     SELECT
         records.*,
         complete.horizon,
-        bool_or(records.first_reply_at IS NOT NULL) OVER (PARTITION BY records.kind, records.source) AS tells_replies,
+        bool_or(records.first_reply_at IS NOT NULL) OVER (PARTITION BY records.kind, records.source) AS is_reply_told,
         bool_or(records.tells_hand_off) OVER (PARTITION BY records.kind, records.source) AS is_hand_off_told,
         lead(records.opened_at) OVER (
             PARTITION BY
@@ -103,7 +104,7 @@ told AS (
 due AS (
     SELECT
         *,
-        tells_replies AND opened_at <= horizon - INTERVAL 24 HOUR AS is_reply_due,
+        is_reply_told AND opened_at <= horizon - INTERVAL 24 HOUR AS is_reply_due,
         kind = 'ticket'
         AND customer_messages IS NOT NULL
         AND coalesce(last_closed_at <= horizon - INTERVAL 168 HOUR, FALSE) AS is_first_contact_due,
@@ -124,6 +125,7 @@ SELECT
     is_reopened,
     customer_messages,
     hand_offs,
+    is_reply_told,
     is_hand_off_told,
     is_reply_due,
     if(is_reply_due, is_replied, NULL) AS is_replied_in_24_hours,

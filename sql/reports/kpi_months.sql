@@ -1,5 +1,6 @@
 -- The key figures by month, of the newest twelve: of those first seen in it (stage reach, leads, visitors), first in the stage (stage conversion,
--- where their time is over), who bought first in it (repeat rate), of its sessions (bounce rate). Final is what cannot change with time.
+-- where their time is over), who bought first in it (repeat rate), of its sessions (bounce rate). Final is a month whose
+-- end, and the window of the stages after it, are over.
 WITH report AS (
     SELECT
         coalesce(max(value) FILTER (WHERE name = 'time_zone'), 'UTC') AS time_zone,
@@ -28,11 +29,13 @@ matured AS (
     SELECT
         firsts.*,
         coalesce(firsts.entered_at + to_seconds(report.seconds), complete.horizon) AS closes_at,
-        report.seconds IS NOT NULL AS is_final
+        report.seconds AS final_after_seconds
     FROM firsts
     CROSS JOIN report
     CROSS JOIN complete
-    WHERE coalesce(firsts.entered_at + to_seconds(report.seconds) <= complete.horizon, report.seconds IS NULL)
+    WHERE
+        firsts.entered_at + to_seconds(coalesce(report.seconds, 0)) <= complete.horizon
+        AND firsts.stage IN (SELECT from_stage FROM mart.stage_conversion)
 ),
 
 onward AS (
@@ -54,7 +57,7 @@ told AS (
         matured.stage,
         matured.entered_at AS told_at,
         onward.customer_id IS NOT NULL AS is_in,
-        matured.is_final
+        matured.final_after_seconds
     FROM matured
     LEFT JOIN onward
         ON
@@ -66,7 +69,7 @@ told AS (
         first_stage AS stage,
         started_at AS told_at,
         is_bounce AS is_in,
-        TRUE AS is_final
+        0 AS final_after_seconds
     FROM core.sessions
     WHERE first_stage IS NOT NULL
     UNION ALL
@@ -75,7 +78,7 @@ told AS (
         stages.stage,
         customers.first_seen_at AS told_at,
         firsts.customer_id IS NOT NULL AS is_in,
-        FALSE AS is_final
+        NULL AS final_after_seconds
     FROM core.customers AS customers
     CROSS JOIN (
         SELECT DISTINCT stage
@@ -93,7 +96,7 @@ told AS (
         NULL AS stage,
         people.told_at,
         people.is_in,
-        FALSE AS is_final
+        NULL AS final_after_seconds
     FROM (
         SELECT
             unnest([
@@ -113,7 +116,7 @@ monthly AS (
         date_trunc('month', told.told_at AT TIME ZONE report.time_zone)::DATE AS month,
         count(*) FILTER (WHERE told.is_in) AS numerator,
         count(*) AS denominator,
-        bool_and(told.is_final) AS is_final
+        max(told.final_after_seconds) AS final_after_seconds
     FROM told
     CROSS JOIN report
     WHERE told.told_at IS NOT NULL
@@ -127,8 +130,13 @@ SELECT
     monthly.numerator,
     monthly.denominator,
     monthly.numerator / nullif(monthly.denominator, 0) AS value,
-    monthly.is_final
+    coalesce(
+        (monthly.month + INTERVAL 1 MONTH) AT TIME ZONE report.time_zone + to_seconds(monthly.final_after_seconds) <= complete.horizon,
+        FALSE
+    ) AS is_final
 FROM mart.kpis AS kpis
+CROSS JOIN report
+CROSS JOIN complete
 INNER JOIN monthly
     ON
         kpis.metric = monthly.metric

@@ -1,5 +1,5 @@
--- What customers ask in each stage: words they search for on the site, and help pages they read; of three customers or more, for what only one
--- or two have typed may be about them.
+-- What customers ask in each stage: words they search for on the site, and help pages they read (paths that begin with help, faq, support, docs
+-- or kb); of three customers or more, for what only one or two have typed may be about them.
 WITH asked AS (
     SELECT
         customer_id,

@@ -1,15 +1,7 @@
 -- The way of tickets from opened to resolved, of all and by channel and category: how many came to each step, of those that could, and how
 -- long after the opening: the time by which a quarter, half and three quarters of those that could had come there, those that never do counted
 -- too. A first answer and a hand-off are asked of sources that tell of them; reopened can be what was resolved before.
-WITH tickets AS (
-    SELECT
-        *,
-        bool_or(first_reply_at IS NOT NULL) OVER (PARTITION BY source) AS tells_replies
-    FROM mart.service_contacts
-    WHERE kind = 'ticket'
-),
-
-steps AS (
+WITH steps AS (
     SELECT
         customer_id,
         channel,
@@ -19,7 +11,7 @@ steps AS (
             {
                 'step_number': 2,
                 'step': 'first answer',
-                'can': tells_replies,
+                'can': is_reply_told,
                 'did': first_reply_at IS NOT NULL,
                 'seconds': date_diff('second', opened_at, first_reply_at)
             },
@@ -39,7 +31,8 @@ steps AS (
                 'seconds': NULL
             }
         ], recursive := TRUE)
-    FROM tickets
+    FROM mart.service_contacts
+    WHERE kind = 'ticket'
 ),
 
 split AS (

@@ -15,8 +15,7 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-WIDTHS = {"wide": 1280, "narrow": 360}
-SCHEMES = ("light", "dark")
+VIEWS = tuple(product((1280, 360), ("light", "dark")))
 HEIGHT, SCALE, QUALITY, GAP = 1600, 0.5, 45, 12
 KINDS = ("funnel-", "map-", "stage-")
 
@@ -46,12 +45,11 @@ def kind(page: Path) -> str:
 
 def sheet(browser: Any, page: Path) -> bytes:
     """The page in every width and scheme, side by side."""
-    shots = [shot(browser, page, width=width, scheme=scheme) for width, scheme in product(WIDTHS.values(), SCHEMES)]
     pictures = "".join(
-        f'<img width="{int(width * SCALE)}" height="{int(HEIGHT * SCALE)}" src="data:image/png;base64,{b64encode(each).decode()}">'
-        for each, width in zip(shots, (width for width, _ in product(WIDTHS.values(), SCHEMES)), strict=True)
+        f'<img width="{int(width * SCALE)}" height="{int(HEIGHT * SCALE)}" src="data:image/png;base64,{b64encode(taken).decode()}">'
+        for width, taken in ((width, shot(browser, page, width=width, scheme=scheme)) for width, scheme in VIEWS)
     )
-    whole = int(2 * sum(WIDTHS.values()) * SCALE) + 5 * GAP
+    whole = int(sum(width for width, _ in VIEWS) * SCALE) + (len(VIEWS) + 1) * GAP
     tab = browser.new_page(viewport={"width": whole, "height": int(HEIGHT * SCALE) + 2 * GAP})
     tab.set_content(f'<body style="margin:{GAP}px;display:flex;gap:{GAP}px;background:#808080">{pictures}</body>')
     session = tab.context.new_cdp_session(tab)

@@ -15,14 +15,14 @@ from pipelines.report_inputs import LastNight, asking_once, report_tables, site_
 from pipelines.run import run_in_process
 from pipelines.sample import configuration_text, generate
 from pipelines.settings import Workspace
-from reports.findings import changed_rates, different_groups, findings, group_incidents, moved_channels, moved_funnels
+from reports.findings import changed_rates, different_groups, findings, moved_channels, moved_funnels, told_incidents
 from reports.view import View
 
 pytestmark = pytest.mark.heavy
 
 SEEDS = 20
 MOST_FALSE = 1
-CLAIMS_OF_CHANGE = (group_incidents, moved_funnels, changed_rates, moved_channels)
+CLAIMS_OF_CHANGE = (told_incidents, moved_funnels, changed_rates, moved_channels)
 BUILT_IN = re.compile("“(Direct|Referral)” completes .* more often")
 
 

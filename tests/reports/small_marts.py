@@ -100,7 +100,8 @@ ROWS: dict[str, list[dict[str, object]]] = {
         {"kind": "ticket", "source": "desk", "record_id": f"t{number}", "customer_id": f"c{number}" if number else "ann", "category": "delivery"}
         | {"channel": "email", "hand_offs": number % 3 // 2, "opened_at": OPENED, "first_reply_at": OPENED + timedelta(hours=5)}
         | {"closed_at": OPENED + timedelta(hours=30) if number < 27 else None}
-        | {"is_hand_off_told": True, "is_first_contact_due": True, "is_solved_first_time": number % 2 == 0, "is_reopened": False}
+        | {"is_reply_told": True, "is_hand_off_told": True}
+        | {"is_first_contact_due": True, "is_solved_first_time": number % 2 == 0, "is_reopened": False}
         for number in range(30)
     ],
     "mart.voice_of_customer": [

@@ -1,7 +1,9 @@
+import random
+
 import polars as pl
 import pytest
 
-from pipelines.warehouse import Connection, sql_text
+from pipelines.warehouse import Connection, insert, sql_text
 from reports.page import Figure, Grid, Page
 from reports.pages import data_quality, funnel, journey_map, overview
 from reports.view import View
@@ -9,6 +11,9 @@ from tests.reports.small_site import facts, full_tables, journey
 from tests.test_sql import connection as connection
 from tests.test_sql import customer, day, event, put, rows, session
 from tests.test_sql import warehouse as warehouse
+from transforms.contracts import TABLES
+from transforms.conversion import kpis, stage_conversion
+from transforms.journey import Journey
 
 
 def figure(module: object, slug: str, **answers: pl.DataFrame) -> Figure:
@@ -72,43 +77,119 @@ def test_months_that_are_not_final_are_not_compared():
     assert found.finding == "No key figure has two months yet that can be compared"
 
 
-def test_the_months_of_a_key_figure_add_up_to_it(connection):
+STAGES = ("learn", "buy", "keep")
+METRICS = ("stage_conversion", "stage_reach", "lead_conversion", "visitor_conversion", "bounce_rate", "repeat_rate")
+
+
+def history(connection: Connection, chance: random.Random, *, window: str) -> Journey:
+    """Customers, their stages and sessions over a hundred days, with the key figures of every stage as a night counts them."""
+    figures = [{"stage": stage, "metric": metric} for stage in STAGES for metric in METRICS]
+    plan = Journey.model_validate(
+        {"stages": [{"name": name} for name in STAGES], "stage_window": window, "kpis": figures}
+    )
     put(connection, "mart.horizons", {"source": "web", "horizon": day(100), "is_in_journey": True})
-    put(connection, "ops.settings", {"name": "stage_window_seconds", "value": str(30 * 86_400)})
-    for metric in ("stage_conversion", "stage_reach", "bounce_rate", "visitor_conversion", "repeat_rate"):
-        put(connection, "mart.kpis", {"stage": "learn", "metric": metric})
-    for who, seen, bought, purchases in (("ann", 0, 10, 2), ("bob", 40, 80, 1), ("cai", 90, None, 0)):
+    if plan.stage_window:
+        put(
+            connection,
+            "ops.settings",
+            {"name": "stage_window_seconds", "value": str(round(plan.stage_window.total_seconds()))},
+        )
+    for number in range(40):
+        who, seen, bought = f"c{number}", chance.uniform(0, 90), chance.choice((0, 0, 1, 2))
+        walk = [(chance.randrange(3), seen + step * chance.uniform(0, 15)) for step in range(chance.randint(0, 4))]
+        walk = sorted((stage, at) for stage, at in walk if at < 100) if chance.random() < 0.5 else walk
         put(
             connection,
             "core.customers",
-            customer(who, first_seen_at=day(seen), purchase_count=purchases)
-            | {"first_purchase_at": day(bought) if bought else None},
+            customer(
+                who,
+                first_seen_at=day(seen),
+                purchase_count=bought,
+                is_lead=chance.random() < 0.4,
+                visitor_count=chance.randrange(2),
+            )
+            | {"first_purchase_at": day(seen) if bought else None, "event_count": chance.randrange(3)},
         )
-        stays = [("learn", 1, seen)] + ([("buy", 2, bought)] if bought else [])
         put(
             connection,
             "core.stage_entries",
             *(
-                {"customer_id": who, "entry_number": n, "stage": stage, "stage_number": n, "entered_at": day(at)}
-                for stage, n, at in stays
+                {
+                    "customer_id": who,
+                    "entry_number": n,
+                    "stage": STAGES[stage],
+                    "stage_number": stage + 1,
+                    "entered_at": day(at),
+                }
+                for n, (stage, at) in enumerate(sorted(walk, key=lambda each: each[1]), start=1)
             ),
         )
+        first = chance.choice((*STAGES, None))
         put(
             connection,
             "core.sessions",
-            session(seen, who, day(seen)) | {"first_stage": "learn", "is_bounce": who == "ann"},
+            session(number, who, day(seen)) | {"first_stage": first, "is_bounce": chance.random() < 0.3},
         )
+    tables = {
+        name: connection.sql(f"FROM core.{name}").pl().lazy() for name in ("stage_entries", "customers", "sessions")
+    }
+    conversion = stage_conversion(tables["stage_entries"], journey=plan, horizon=day(100))
+    found = kpis(
+        journey=plan,
+        conversion=conversion,
+        entries=tables["stage_entries"],
+        customers=tables["customers"],
+        sessions=tables["sessions"],
+    )
+    insert(connection, TABLES["mart.stage_conversion"], conversion.collect())
+    insert(connection, TABLES["mart.kpis"], found.collect())
+    return plan
+
+
+@pytest.mark.parametrize("window", ["30d", "none"])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_months_of_every_key_figure_add_up_to_it(connection, seed, window):
+    history(connection, random.Random(seed), window=window)
 
     months = connection.sql(sql_text("reports/kpi_months.sql")).pl()
 
-    sums = months.group_by("metric").agg(pl.col("numerator", "denominator").sum()).sort("metric").rows()
-    assert sums == [
-        ("bounce_rate", 1, 3),
-        ("repeat_rate", 1, 2),
-        ("stage_conversion", 1, 2),
-        ("stage_reach", 3, 3),
-        ("visitor_conversion", 2, 3),
-    ]
+    sums = {
+        (stage, metric): (int(part), int(whole))
+        for stage, metric, part, whole in months.group_by("stage", "metric")
+        .agg(pl.col("numerator", "denominator").sum())
+        .rows()
+    }
+    asked = rows(connection, "SELECT stage, metric, numerator, denominator FROM mart.kpis")
+    assert {(stage, metric): (part, whole) for stage, metric, part, whole in asked if whole} == sums
+
+
+def test_a_month_is_final_when_it_and_the_window_after_it_are_over(connection):
+    history(connection, random.Random(1), window="30d")
+
+    months = connection.sql(sql_text("reports/kpi_months.sql")).pl()
+
+    final = {
+        metric: sorted(
+            {
+                month.month
+                for stage, month in months.filter(metric=metric, is_final=True).select("stage", "month").rows()
+            }
+        )
+        for metric in METRICS
+    }
+    assert final == {metric: [] for metric in METRICS} | {"stage_conversion": [1, 2], "bounce_rate": [1, 2, 3]}
+
+
+def test_sessions_are_no_sample_to_be_tested():
+    months = (
+        full_tables()["reports.kpi_months"]
+        .filter(pl.col("metric") == "stage_conversion")
+        .with_columns(metric=pl.lit("bounce_rate"))
+    )
+
+    found = figure(overview, "kpi-trend", **{"reports.kpi_months": months})
+
+    assert found.finding == "No key figure has two months yet that can be compared"
 
 
 def test_the_map_tells_what_customers_ask():

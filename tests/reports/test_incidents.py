@@ -3,7 +3,7 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from reports.findings import group_incidents
+from reports.findings import told_incidents
 from reports.incidents import incidents
 from reports.view import View
 from tests.reports.small_site import facts, full_tables, group_days, journey
@@ -117,7 +117,7 @@ def test_chance_alone_is_no_incident(seed):
 def test_the_finding_names_step_group_days_customers_and_interval():
     view = View(full_tables(), journey(), facts())
 
-    (finding,) = group_incidents(view)
+    (finding,) = told_incidents(view)
 
     assert finding.headline == (
         "From 2 Feb to 15 February 2026, fewer of “mobile” went on from “choose” to “pay”: 20.0% instead of 70.0%"

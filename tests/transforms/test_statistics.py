@@ -15,6 +15,7 @@ from transforms.statistics import (
     benjamini_hochberg,
     change_by_step,
     competing_outcomes,
+    dispersion,
     exported,
     kaplan_meier,
     mix_and_rate,
@@ -39,6 +40,28 @@ def interval(numerator: int, denominator: int) -> tuple[float, float]:
 def watched(*times: tuple[int, bool]) -> pl.LazyFrame:
     schema = {"waited": pl.Int64, "is_event": pl.Boolean}
     return pl.LazyFrame(list(times), schema=schema, orient="row").with_columns(group=pl.lit("all"))
+
+
+@pytest.mark.parametrize(
+    "counts", [[(3, 10), (7, 12), (2, 20)], [(30, 100), (31, 100), (29, 100)], [(90, 100), (5, 100)]]
+)
+def test_dispersion_is_pearsons_chi_square_over_its_degrees_of_freedom_and_1_or_more(counts):
+    table = [[part for part, _ in counts], [whole - part for part, whole in counts]]
+    groups = pl.DataFrame(counts, schema=["part", "whole"], orient="row")
+    sums = groups.select(
+        squares=(pl.col("part") ** 2 / pl.col("whole")).sum(), part=pl.col("part").sum(), whole=pl.col("whole").sum()
+    )
+
+    found = sums.select(dispersion("squares", "part", "whole", pl.lit(len(counts)))).item()
+
+    assert found == pytest.approx(max(1.0, chi2_contingency(table, correction=False).statistic / (len(counts) - 1)))
+
+
+@pytest.mark.parametrize(
+    ("squares", "part", "whole", "groups"), [(0.0, 0, 30, 3), (30.0, 30, 30, 3), (2.5, 5, 10, 1), (0.0, 0, 0, 0)]
+)
+def test_where_nothing_varies_dispersion_is_1(squares, part, whole, groups):
+    assert pl.select(dispersion(*(pl.lit(each) for each in (squares, part, whole, groups)))).item() == 1.0
 
 
 def test_what_is_exported_is_never_a_negative_zero():
