@@ -101,6 +101,7 @@ COUNTED = (
     "ticket_reasons",
     "ticket_steps",
     "ticket_ways",
+    "touchpoint_use",
     "touchpoints",
     "unmapped_events",
 )

@@ -241,6 +241,12 @@ class Stage(Entry):
     touchpoints: tuple[Touchpoint, ...] = ()
     phases: tuple[Phase, ...] = ()
 
+    @property
+    def touchpoint_names(self) -> list[str]:
+        """The touchpoints that the stage and its phases name, each once, in order."""
+        phases = (contact for phase in self.phases for contact in phase.touchpoints)
+        return list(dict.fromkeys(contact.name for contact in (*self.touchpoints, *phases)))
+
 
 STAGE_ALIASES = {
     "awareness": ("reach", "discovery", "discover"),
@@ -634,6 +640,26 @@ class Change(Entry):
     stage: str | None = None
 
 
+class FutureStage(Entry):
+    """What one stage shall become: the journey map holds it against what is."""
+
+    stage: str
+    description: str = ""
+    adds: Names = Field((), description="Touchpoints to come, by the name that their rule has or will have.")
+    drops: Names = Field((), description="Planned touchpoints of the stage that shall go.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "FutureStage":
+        both = sorted(set(self.adds) & set(self.drops))
+        if both:
+            raise ValueError(
+                f"future of '{self.stage}' both adds and drops {', '.join(both)}; a touchpoint is in one list"
+            )
+        if not (self.description or self.adds or self.drops):
+            raise ValueError(f"future of '{self.stage}' says nothing; give it a description, adds or drops")
+        return self
+
+
 # ---------------------------------------------------------------- the whole
 
 
@@ -657,6 +683,7 @@ class Journey(Entry):
     segments: tuple[Segment, ...] = ()
     kpis: tuple[Kpi, ...] = ()
     changes: tuple[Change, ...] = ()
+    future: tuple[FutureStage, ...] = Field((), description="The journey as it shall become, stage by stage.")
 
     @field_validator("time_zone")
     @classmethod
@@ -702,7 +729,27 @@ class Journey(Entry):
         for change in self.changes:
             if change.stage:
                 self.stage_named(change.stage, f"change '{change.name}'")
+        self._check_future()
         return self
+
+    def _check_future(self) -> None:
+        """Raise ValueError for a stage that is told twice, or that drops a touchpoint it does not have."""
+        told = [self.stage_named(future.stage, "future") for future in self.future]
+        twice = sorted({name for name in told if told.count(name) > 1})
+        if twice:
+            raise ValueError(f"future has the stage '{twice[0]}' twice; one entry says all of it")
+        for name, future in zip(told, self.future, strict=True):
+            planned = self.stages[self.stage_names.index(name)].touchpoint_names
+            for dropped in future.drops:
+                if dropped not in planned:
+                    raise ValueError(
+                        f"future of '{name}' drops '{dropped}', which the stage does not have: {', '.join(planned) or 'none'}"
+                        f"{did_you_mean(dropped, planned)}"
+                    )
+
+    def future_of(self, stage: str) -> FutureStage | None:
+        """What a stage, by its own name, shall become; None where nothing is said."""
+        return next((future for future in self.future if own_stage_name(future.stage, self.stage_names) == stage), None)
 
     @property
     def stage_names(self) -> list[str]:

@@ -13,7 +13,7 @@ from reports.findings import largest_loss
 from reports.frames import single, widest
 from reports.funnel_counts import FunnelCounts, Group
 from reports.funnel_parts import parts_figure
-from reports.page import Block, Cell, Figure, Page, Query, Section, Terms, Tile, Tiles
+from reports.page import Block, Cell, Figure, Page, Prose, Query, Section, Terms, Tile, Tiles
 from reports.pages.funnel_behaviour import behaviour_sections
 from reports.pages.funnel_change import change_sections, incident_sections
 from reports.rates import Rate
@@ -21,6 +21,7 @@ from reports.tables import cells, numbers, rate_cells, rate_columns, table, text
 from reports.theme import share_ticks
 from reports.view import View
 from reports.words import (
+    NONE,
     TOO_FEW,
     count,
     day,
@@ -40,6 +41,8 @@ from reports.words import (
 from transforms.statistics import FEW
 
 GROUPS_DRAWN = 12
+MOST_LISTED = 10_000
+"""Entrants whose list is laid beside the page; longer ones are asked of the warehouse."""
 DAYS_DRAWN = 182
 ORDERS = {
     "ordered": "in this order, anything in between",
@@ -77,6 +80,7 @@ def funnel_page(counts: FunnelCounts, view: View) -> Page:
     parts += behaviour_sections(view, counts)
     parts.append(Section("Over time", (daily_figure(counts, view),)))
     parts += [*incident_sections(view, counts), *change_sections(view, counts)]
+    parts += [Section("Who entered", (entrants_figure(counts),))] if counts.entered else []
     parts.append(Section("What is counted", (definition_terms(counts),)))
     eyebrow = " · ".join(("Funnel", name(counts.name), window(counts.window), *known_words(counts)))
     return Page(counts.file, name(counts.name, limit=32), eyebrow, heading(counts), lead(counts), tuple(parts))
@@ -121,6 +125,38 @@ def lead(counts: FunnelCounts) -> str:
     elif quarter is not None:
         words.append(f"A quarter of all first attempts complete within {duration(quarter)}.")
     return " ".join(words)
+
+
+# ---------------------------------------------------------------- who entered
+
+
+def entrants_figure(counts: FunnelCounts) -> Figure | Prose:
+    """What became of those who entered, with the list of them to keep; where it is long, how to ask for it."""
+    if counts.entered > MOST_LISTED:
+        return Prose(
+            (
+                f"The list of {plural(counts.entered, counts.unit)} is too long to lie beside this page (up to {count(MOST_LISTED)} do). The "
+                "warehouse has it: mart.funnel_entrants, where is_counted. Who stopped at a step is written to a file by "
+                "“journeys funnel” with “--drop-offs” and “--out”.",
+            )
+        )
+    lost = counts.losses.to_dicts()
+    lines = [
+        *(
+            cells(f"Stopped before {name(row['after'], limit=40)}", count(row["stopped"]), count(row["still_open"]))
+            for row in lost
+        ),
+        cells("Completed", count(counts.completed.part), NONE),
+    ]
+    return Figure(
+        "entrants",
+        f"{plural(counts.entered, counts.unit)} entered; the list of them is below, to keep",
+        "The files have a row for each attempt that is counted: the customer's id (a digest, as in the warehouse), when it began, its status, how "
+        "far it got and when. Whom the business is asked to forget is taken out of them.",
+        None,
+        table((*texts("What became of it"), *numbers(f"{sentence(counts.units)}", "Still have time")), lines),
+        funnel_query("funnel_entrants", counts),
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------- steps

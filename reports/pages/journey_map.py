@@ -7,6 +7,8 @@ import polars as pl
 
 from reports.findings import limit, metric_words, next_stage
 from reports.page import Cell, Figure, Grid, GridRow, Item, Mark, Page, Query, Section
+from reports.pages.map_future import future_figure, future_items
+from reports.pages.map_surveys import survey_figure, survey_items
 from reports.pages.touchpoints import stage_place, where
 from reports.rates import Rate
 from reports.segments import EVERYBODY, of_segment, segment_query
@@ -29,7 +31,7 @@ def build(view: View) -> list[Page]:
     """The journey map.
 
     Reads mart.stage_reach, mart.stage_conversion, mart.stage_transitions, mart.kpis, reports.map_contacts,
-    reports.map_actions, reports.map_surveys, reports.map_questions.
+    reports.map_actions, reports.map_surveys, reports.map_questions, reports.touchpoint_use.
     """
     if not view.journey.stages:
         return []
@@ -42,6 +44,7 @@ def build(view: View) -> list[Page]:
     ]
     if not view.table("reports.map_surveys").is_empty():
         parts.append(Section("What they say", (survey_figure(view),)))
+    parts += [Section("The journey as it shall be", (future_figure(view),))] if view.journey.future else []
     return [Page("journey-map.html", "Journey map", "Current state", heading(view, contacts), lead(view), tuple(parts))]
 
 
@@ -92,13 +95,9 @@ def lead(view: View) -> str:
 
 def planned(view: View) -> list[tuple[str, str]]:
     """The stages and touchpoints that journey.yaml names, each once."""
-    return list(dict.fromkeys((stage.name, contact) for stage in view.journey.stages for contact in contacts_of(stage)))
-
-
-def contacts_of(stage: Stage) -> list[str]:
-    """The touchpoints that a stage and its phases name."""
-    phases = (contact for phase in stage.phases for contact in phase.touchpoints)
-    return list(dict.fromkeys(contact.name for contact in (*stage.touchpoints, *phases)))
+    return list(
+        dict.fromkeys((stage.name, contact) for stage in view.journey.stages for contact in stage.touchpoint_names)
+    )
 
 
 def never_seen(view: View, contacts: pl.DataFrame) -> list[tuple[str, str]]:
@@ -133,11 +132,15 @@ def map_grid(view: View, contacts: pl.DataFrame) -> Grid:
         if not questions.is_empty() else None,
         across("Pain points", "sessions that end here without a conversion, times customers hit; complaints and failures",
                (pain_items(of_stage(contacts, stage), of_stage(actions, stage)) for stage in stages)),
-        across("What they say", "last answer of each customer", (survey_items(of_stage(surveys, stage)) for stage in stages))
+        across("What they say", "last answer of each customer, by the stage of the contact before it",
+               (survey_items(of_stage(surveys, stage)) for stage in stages))
         if not surveys.is_empty() else None,
         across("Going on", "to the next stage in time; every move out", (onward_items(view, onward.get(stage.name), stage) for stage in stages)),
         across("Targets", "key figures", (target_items(view, stage) for stage in stages)),
         across("Gaps", "planned and never met", (gap_items(stage, unseen) for stage in stages)),
+        across("Future", "what the stage shall become, and how far it is",
+               (future_items(view, stage) for stage in stages))
+        if view.journey.future else None,
     ]  # fmt: skip
     return Grid(
         "The journey map",
@@ -174,7 +177,7 @@ def plan_items(stage: Stage) -> tuple[Item, ...]:
     """What journey.yaml says of a stage."""
     words = [Item(name(stage.description, limit=200))] if stage.description else []
     owner = [Item(f"Owner: {name(stage.owner)}")] if stage.owner else [Item("No owner is named", mark="open")]
-    return (*words, Item(plural(len(contacts_of(stage)), "touchpoint") + " planned"), *owner)
+    return (*words, Item(plural(len(stage.touchpoint_names), "touchpoint") + " planned"), *owner)
 
 
 def reach_items(row: dict[str, int] | None) -> tuple[Item, ...]:
@@ -255,36 +258,6 @@ def complaining(actions: pl.DataFrame) -> pl.DataFrame:
     return actions.filter(pl.col("event").is_in(COMPLAINTS) | pl.col("event").str.contains(FAILURES))
 
 
-def survey_items(surveys: pl.DataFrame) -> tuple[Item, ...]:
-    """The scores of a stage."""
-    rows = surveys.sort("survey").iter_rows(named=True)
-    items = [Item(f"{name(row['survey'], limit=40)}: {score(row)}", score_counts(row)) for row in rows]
-    return tuple(items) or (Item("nobody was heard"),)
-
-
-def score(row: dict[str, float]) -> str:
-    """A survey's figure: NPS, the share of the satisfied, or the mean."""
-    answers, survey = int(row["answers"]), str(row["survey"]).lower()
-    if answers < FEW:
-        return "too few to say"
-    if "nps" in survey:
-        net = (row["nine_or_more"] - row["six_or_less"]) / answers * 100
-        return f"{net:+.0f}".replace("-", "−")
-    if "csat" in survey:
-        return percent(row["four_or_more"] / answers)
-    return f"{row['mean_score']:.1f} on average"
-
-
-def score_counts(row: dict[str, int]) -> str:
-    """What a survey's figure rests on."""
-    survey = str(row["survey"]).lower()
-    if "nps" in survey:
-        return f"{count(row['nine_or_more'])} promoters and {count(row['six_or_less'])} detractors of {plural(row['answers'], 'answer')}"
-    if "csat" in survey:
-        return f"{count(row['four_or_more'])} of {plural(row['answers'], 'answer')} with 4 or more"
-    return plural(row["answers"], "answer")
-
-
 def onward_items(view: View, conversion: dict[str, int] | None, stage: Stage) -> tuple[Item, ...]:
     """Who reached the stage that is planned next, and which ways people really took."""
     items = []
@@ -338,7 +311,7 @@ def target_item(row: dict[str, Any]) -> Item:
 
 def gap_items(stage: Stage, unseen: list[tuple[str, str]]) -> tuple[Item, ...]:
     """What is planned for a stage and was never met."""
-    if not contacts_of(stage):
+    if not stage.touchpoint_names:
         return (Item("no touchpoint is planned", mark="open"),)
     missing = [contact for place, contact in unseen if place == stage.name]
     return tuple(Item(name(contact, limit=40), mark="open") for contact in missing) or (
@@ -476,27 +449,3 @@ def question_figures(view: View) -> list[Figure]:
             Query("map_questions"),
         )
     ]  # fmt: skip
-
-
-def survey_figure(view: View) -> Figure:
-    """Scores of each survey by stage."""
-    rows = view.table("reports.map_surveys").sort(stage_place(view), "stage", "survey")
-    lines = [
-        cells(
-            Cell(name(row["survey"]), name(row["stage"], limit=40)),
-            count(row["answers"]),
-            score(row),
-            score_counts(row),
-        )
-        for row in rows.iter_rows(named=True)
-    ]
-    return Figure(
-        "map-surveys",
-        f"{plural(int(rows['answers'].sum()), 'customer answer')} to {plural(rows['survey'].n_unique(), 'survey')}",
-        "The last answer of each customer to each survey. NPS: percentage of 9 and 10 less percentage of 0 to 6. CSAT: share of 4 and 5. Others: "
-        "the mean.",
-        None,
-        table((*texts("Survey"), *numbers("Answers"), *numbers("Figure"), *texts("Counts")), lines),
-        segment_query("map_surveys"),
-        is_open=True,
-    )

@@ -15,8 +15,8 @@ from reports.pages.journey_map import (
     phase_words,
     reach_items,
     shares_of,
-    survey_items,
 )
+from reports.pages.map_surveys import survey_items
 from reports.rates import Rate
 from reports.segments import of_segment, segment_query
 from reports.tables import cells, numbers, rate_cells, rate_columns, table, texts
@@ -97,7 +97,9 @@ def grid(view: View, segment: str, reach: pl.DataFrame, contacts: pl.DataFrame) 
     ]  # fmt: skip
     if not surveys.is_empty():
         told = [survey_items(of_stage(surveys, stage)) for stage in stages]
-        rows.insert(4, across("What they say", "last answer of each customer", told))
+        rows.insert(
+            4, across("What they say", "last answer of each customer, by the stage of the contact before it", told)
+        )
     columns = tuple(Item(name(stage.name, limit=40), phase_words(stage)) for stage in stages)
     return Grid("The journey map of one segment", columns, tuple(rows))
 

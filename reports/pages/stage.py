@@ -7,7 +7,6 @@ from reports.page import Cell, Figure, Page, Query, Section, Table, Tile, Tiles
 from reports.pages.journey_map import (
     action_items,
     contacts_met,
-    contacts_of,
     hurting,
     of_stage,
     phase_words,
@@ -181,7 +180,7 @@ def onward_figure(view: View, stage: Stage) -> Figure:
 def contact_figure(stage: Stage, contacts: pl.DataFrame) -> Figure:
     """The contacts of the stage."""
     met = contacts.sort("customers", "touchpoint", "phase", descending=[True, False, False])
-    unmet = [contact for contact in contacts_of(stage) if contact not in set(met["touchpoint"])]
+    unmet = [contact for contact in stage.touchpoint_names if contact not in set(met["touchpoint"])]
     lines = [
         cells(
             Cell(name(row["touchpoint"]), where(row)),

@@ -192,3 +192,28 @@ def test_lines_are_known_for_nested_places(tmp_path: Path) -> None:
     document = Document.read(written(tmp_path, "a:\n  - b: 1\n    c: 2\n"))
 
     assert document.lines[("a", 0, "c")] == 3
+
+
+FUTURE = "name: a\nstages: [{{name: consideration, touchpoints: [{{name: call, when: {{event: call_made}}}}]}}]\nfuture: [{}]\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("{stage: considered, adds: [chat]}", "future uses the stage 'considered', but the journey only has: consideration"),
+        ("{stage: consideration, drops: [calls]}", "drops 'calls', which the stage does not have: call"),
+        ("{stage: consideration, adds: [chat], drops: [chat]}", "both adds and drops chat"),
+        ("{stage: consideration}", "says nothing; give it a description, adds or drops"),
+        ("{stage: consideration, adds: [a]}, {stage: interest, adds: [b]}", "future has the stage 'consideration' twice"),
+    ],
+)  # fmt: skip
+def test_a_future_that_cannot_be_held_against_the_plan_is_refused(tmp_path: Path, said: str, told: str) -> None:
+    assert told in problem(written(tmp_path, FUTURE.format(said)))
+
+
+def test_a_future_speaks_of_a_stage_by_its_own_name_or_an_alias(tmp_path: Path) -> None:
+    journey = read_configuration(written(tmp_path, FUTURE.format("{stage: interest, drops: [call]}"))).journey
+
+    future = journey.future_of("consideration")
+    assert future is not None
+    assert future.drops == ("call",)

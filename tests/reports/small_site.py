@@ -61,7 +61,7 @@ VIEWS = {
     ),
     "reports.map_actions": {"stage": pl.String, "event": pl.String, "events": COUNT, "customers": COUNT},
     "reports.change_newcomers": {"day": pl.Date, "stage": pl.String, "newcomers": COUNT, "entered": COUNT},
-    "reports.map_surveys": {"stage": pl.String, "survey": pl.String, "mean_score": pl.Float64}
+    "reports.map_surveys": {"stage": pl.String, "survey": pl.String, "mean_score": pl.Float64, "squares": pl.Float64}
     | dict.fromkeys(("answers", "nine_or_more", "six_or_less", "four_or_more"), COUNT),
     "mart.attribution": {"model": pl.String, "channel": pl.String, "currency": pl.String, "conversions_ppm": COUNT},
 }
@@ -128,6 +128,14 @@ def journey(funnel: str = "checkout", *, changes: tuple[dict[str, str], ...] = (
                 }
             ],
             "changes": list(changes),
+            "future": [
+                {
+                    "stage": "awareness",
+                    "description": "Found by word of mouth.",
+                    "adds": ["podcast"],
+                    "drops": ["fair", "blog"],
+                }
+            ],
             "segments": [
                 {"name": "members", "description": "Bought twice.", "customer": {"purchase_count": {"gte": 2}}}
             ],
@@ -165,6 +173,7 @@ def entrant(number: int, *, days_ago: float, hours: tuple[float, ...], funnel: s
         "closes_at": closes,
         "is_first": True,
         "is_best": True,
+        "is_counted": True,
         "is_best_of_day": True,
     }
 
@@ -307,6 +316,10 @@ def behaviour_of(funnel: str) -> dict[str, pl.DataFrame]:
         "map_questions": [
             {"stage": "awareness", "kind": kind, "question": question, "events": 9, "customers": customers}
             for kind, question, customers in (("search", "pan", 7), ("help", "/help/pans", 4))
+        ],
+        "touchpoint_use": [
+            {"stage": "awareness", "touchpoint": "blog", "customers": 77, "customers_lately": 7}
+            | {"first_day": date(2026, 1, 5), "last_day": date(2026, 3, 1)}
         ],
         "kpi_months": [
             {"stage": "purchase", "metric": metric, "month": date(2026, month, 1), "numerator": part, "denominator": 100, "is_final": is_final}
@@ -481,7 +494,7 @@ def full_tables(funnel: str = "checkout") -> dict[str, pl.DataFrame]:
         ),
         "reports.map_surveys": rows(
             "reports.map_surveys",
-            {"stage": "purchase", "survey": "nps", "answers": 25, "mean_score": 7.9}
+            {"stage": "purchase", "survey": "nps", "answers": 25, "mean_score": 7.9, "squares": 1_600.0}
             | {"nine_or_more": 14, "six_or_less": 4, "four_or_more": 24},
         ),
         "mart.data_quality": rows(

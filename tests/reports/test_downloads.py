@@ -4,8 +4,10 @@ import polars as pl
 import pytest
 
 from reports.downloads import as_csv, as_parquet, tidy
-from reports.page import Query
+from reports.page import Figure, Prose, Query
+from reports.pages.funnel import entrants_figure
 from reports.site import build_site
+from reports.view import View
 from tests.reports.small_site import facts, full_tables, journey
 
 
@@ -71,3 +73,14 @@ def test_no_download_lists_single_customers():
     )
 
     assert "funnel_times" not in asked
+
+
+def test_a_list_of_entrants_too_long_to_lie_beside_the_page_is_told_where_to_be_had(monkeypatch):
+    view = View(full_tables(), journey(), facts())
+    assert isinstance(entrants_figure(view.funnels[0]), Figure)
+
+    monkeypatch.setattr("reports.pages.funnel.MOST_LISTED", view.funnels[0].entered - 1)
+
+    told = entrants_figure(view.funnels[0])
+    assert isinstance(told, Prose)
+    assert "mart.funnel_entrants" in told.paragraphs[0]

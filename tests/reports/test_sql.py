@@ -12,7 +12,7 @@ from reports.page import Figure
 from reports.render import sql
 from reports.site import build_pages
 from reports.view import View
-from tests.reports.small_site import facts, full_tables, journey
+from tests.reports.small_site import STEPS, facts, full_tables, journey
 from transforms.contracts import MART_ATTRIBUTION, TABLES
 
 FILES = Path(__file__).resolve().parents[2] / "sql" / "reports"
@@ -254,3 +254,16 @@ def test_an_attempt_with_time_left_is_not_counted_for_its_group(warehouse):
     rows = warehouse.sql(text.replace("steps.horizon", "TIMESTAMPTZ '2026-03-08 00:00:00+00'")).pl()
 
     assert rows.is_empty()
+
+
+def test_the_list_of_entrants_has_each_counted_attempt_once_with_the_step_it_came_to(warehouse):
+    figure = next(figure for figure in figures() if figure.slug == "entrants")
+    mart = warehouse.sql("SELECT unit_id, depth FROM mart.funnel_entrants WHERE is_counted").pl()
+
+    listed = ask(warehouse, figure)
+
+    assert sorted(listed.select("unit_id", "steps_reached").rows()) == sorted(mart.rows())
+    assert set(listed.select("steps_reached", "furthest_step").rows()) == {
+        (number, step) for number, step in enumerate(STEPS, start=1) if number in set(mart["depth"])
+    }
+    assert figure.table.rows[-1][1].text == str(mart.filter(pl.col("depth") == len(STEPS)).height)
