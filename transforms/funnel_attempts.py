@@ -26,7 +26,7 @@ def all_attempts(stream: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:
          `attempt: all`).
     """
     is_hard = needs_search(stream, funnel)
-    walked = walked_attempts(stream.filter(~is_hard), funnel)
+    walked = walked_attempts(stream if not is_hard.any() else stream.filter(~is_hard), funnel)
     unsure = walked.filter("is_unsure").select("unit", "entry")
     walked = walked.filter(~pl.col("is_unsure")).drop("is_unsure")
     if unsure.height:
@@ -173,7 +173,7 @@ def judged_attempts(
         is_open=~pl.col("is_excluded") & runs,
         stays=~pl.col("is_excluded") if drops(funnel) else pl.lit(True),
     )
-    chosen = with_status(flagged(attempts, funnel), funnel).filter(pl.any_horizontal(FLAGS))
+    chosen = with_status(flagged(attempts, funnel).filter(pl.any_horizontal(FLAGS)), funnel)
     return chosen.with_columns(unit_id=stream["unit_id"].gather(chosen["entry"]))
 
 
@@ -201,7 +201,7 @@ def flagged(attempts: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:
     attempts = attempts.with_row_index("turn").with_columns(
         pl.col("unit").set_sorted(), unit_day=is_new_day.fill_null(True).cum_sum().set_sorted()
     )
-    unit, day = winners(attempts, "unit", funnel), winners(attempts, "unit_day", funnel)
+    unit, day = winners(attempts, funnel)
     marks = {
         "is_first": marked(attempts, unit["first"]),
         "is_first_of_day": marked(attempts, day["first"]),
@@ -215,26 +215,36 @@ def flagged(attempts: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:
     return attempts.with_columns(is_counted=counts[funnel.attempt])
 
 
-def winners(attempts: pl.DataFrame, group: str, funnel: Funnel) -> pl.DataFrame:
-    """By group (a number, ascending): `first` and `best`, the turns of its first and best attempt (null for none), and is_open, whether any is.
+def winners(attempts: pl.DataFrame, funnel: Funnel) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Of each unit and of each day of a unit: `first` and `best`, the turns of the first and the best attempt (null for none), and is_open.
 
-    The order of two attempts and their turns are packed into one integer, so that one minimum or maximum finds the turn.
+    The order of two attempts and their turns are packed into one integer, so that one minimum or maximum finds the turn;
+    a unit's are then those of its days.
     """
-    room = sum(step.optional for step in funnel.steps) + 1
     turn = pl.col("turn").cast(pl.Int64)
-    score = (pl.col("mandatory").cast(pl.Int64) * room + pl.col("optional")) * ROOM_FOR_ROWS + (
-        ROOM_FOR_ROWS - 1 - turn
-    )
-    found = attempts.group_by(group).agg(
-        first=(pl.col("order").cast(pl.Int64) * ROOM_FOR_ROWS + turn).min() % ROOM_FOR_ROWS,
-        best=pl.when("stays").then(score).max(),
+    score = pl.col("mandatory").cast(pl.Int64) * optional_room(funnel) + pl.col("optional")
+    days = attempts.group_by("unit_day").agg(
+        pl.col("unit").first(),
+        first=(pl.col("order").cast(pl.Int64) * ROOM_FOR_ROWS + turn).min(),
+        best=pl.when("stays").then(score * ROOM_FOR_ROWS + (ROOM_FOR_ROWS - 1 - turn)).max(),
         bare=pl.col("bare").max(),
         is_open=pl.col("is_open").any(),
     )
+    units = days.group_by("unit").agg(pl.col("first").min(), pl.col("best", "bare").max(), pl.col("is_open").any())
+    return unpacked(units, funnel), unpacked(days, funnel)
+
+
+def optional_room(funnel: Funnel) -> int:
+    """How many numbers of optional steps there can be."""
+    return sum(step.optional for step in funnel.steps) + 1
+
+
+def unpacked(found: pl.DataFrame, funnel: Funnel) -> pl.DataFrame:
+    """The turns that `winners` packed."""
     best = pl.col("best")
     if drops(funnel) and funnel.order != "any":
-        best = pl.when(pl.col("bare") <= best // ROOM_FOR_ROWS // room).then(best)
-    return found.select("first", "is_open", best=ROOM_FOR_ROWS - 1 - best % ROOM_FOR_ROWS)
+        best = pl.when(pl.col("bare") <= best // ROOM_FOR_ROWS // optional_room(funnel)).then(best)
+    return found.select("is_open", first=pl.col("first") % ROOM_FOR_ROWS, best=ROOM_FOR_ROWS - 1 - best % ROOM_FOR_ROWS)
 
 
 def marked(attempts: pl.DataFrame, turns: pl.Series) -> pl.Series:

@@ -82,14 +82,14 @@ def is_unsure(lanes: pl.DataFrame, anchors: pl.DataFrame, places: dict[str, pl.S
 
     An excluded event is in the way of an unfinished attempt anywhere in its window, of a finished one before its end.
     """
-    at = lanes["at"]
+    at, any_within = lanes["at"], any(step.within is not None for step in funnel.steps)
     unsure = pl.repeat(False, anchors.height, eager=True)
     before = at.gather(anchors["local"])
     for number, step in list(enumerate(funnel.steps, start=1))[1:]:
         if step.optional:
             upcoming = next_rows(lanes, f"step_{number}", lanes["instant_begins"].gather(anchors["local"]))
             unsure |= comes_by(lanes, anchors, upcoming, anchors["limit"])
-        elif funnel.order != "any":
+        elif funnel.order != "any" and any_within:
             here = at.gather(places[f"place_{number}"])
             if step.within is not None:
                 unsure |= (here - before > microseconds(step.within)).fill_null(False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeGuard
 
 import polars as pl
 
@@ -108,17 +109,29 @@ def funnel_stream(
     """
     reach = counted_events(events, funnel, horizon=horizon)
     asked = pl.any_horizontal("^(step|cut|kind)_.*$") if funnel.order != "strict" else pl.lit(True)
-    stream = reach.select(served_columns(reach, funnel, split)).filter(asked).collect()
+    stream = (
+        reach.select(served_columns(reach, funnel, split))
+        .filter(asked)
+        .collect()
+        .with_columns(repeated_columns(funnel, split))
+    )
     stream = hold_first_times(stream, funnel)
     if funnel.range == "all":
         stream = stream.filter(in_range(funnel))
-    stream = stream.with_columns(pl.col(step_columns(funnel)) & pl.col("hold").is_not_null())
+    if funnel.hold_constant:
+        stream = stream.with_columns(pl.col(step_columns(funnel)) & pl.col("hold").is_not_null())
     if split is not None and isinstance(split.as_of, AsOfStep):
         stream = split_by_step(stream, step_columns(funnel)[split.as_of.step - 1])
     if funnel.order != "strict":
-        stream = stream.filter(pl.any_horizontal("^(step|cut)_.*$"))
+        stream = where_any(stream, "^(step|cut)_.*$")
     first = pl.any_horizontal(step_columns(funnel)) if funnel.order == "any" else pl.col("step_1")
     return in_search_order(stream.with_columns(enters=first & in_range(funnel)))
+
+
+def where_any(stream: pl.DataFrame, columns: str) -> pl.DataFrame:
+    """The rows in which any of some columns is true."""
+    kept = stream.select(pl.any_horizontal(columns)).to_series()
+    return stream if kept.all() else stream.filter(kept)
 
 
 def counted_events(events: pl.LazyFrame, funnel: Funnel, *, horizon: datetime | None) -> pl.LazyFrame:
@@ -166,7 +179,7 @@ def served_columns(reach: pl.LazyFrame, funnel: Funnel, split: Breakdown | None)
     text = property_text(columns)
     plain = [
         pl.col(name) if name in columns else pl.lit(None, dtype=CORE_EVENTS.schema[name]).alias(name)
-        for name in ("customer_id", "seq", "source", "event_id")
+        for name in ("seq", "source", "event_id", *(() if funnel.unit == "customer" else ("customer_id",)))
     ]
     steps = [
         (subject(step) & where_expr(step.where, text)).fill_null(False).alias(name)
@@ -182,15 +195,30 @@ def served_columns(reach: pl.LazyFrame, funnel: Funnel, split: Breakdown | None)
         if step.first_time == "event"
     ]
     held = [text(name) for name in funnel.hold_constant]
-    hold = pl.concat_str(held, separator=PART_SEPARATOR) if held else pl.lit("")
+    hold = [pl.concat_str(held, separator=PART_SEPARATOR).alias("hold")] if held else []
     parts = (
         [] if split is None else [pl.concat_list([text(name).fill_null(NOT_KNOWN) for name in split.by]).alias("parts")]
     )
-    unit: list[pl.Expr] = [pl.col("unit_id").cast(pl.String)]
-    if split is not None and split.as_of == "all_events":
-        unit += [text(name).fill_null(NOT_KNOWN) for name in split.by]
-    unit_text = pl.concat_str(unit, separator=PART_SEPARATOR) if len(unit) > 1 else unit[0]
-    return ["unit_id", "at", *plain, *steps, *cuts, *kinds, hold.alias("hold"), *parts, unit_text.alias("unit_text")]  # type: ignore[list-item]
+    units = [unit_text(text, split)] if splits_events(split) else []
+    return ["unit_id", "at", *plain, *steps, *cuts, *kinds, *hold, *parts, *units]  # type: ignore[list-item]
+
+
+def unit_text(text: PropertyOf, split: Breakdown) -> pl.Expr:
+    """A text for each unit and value of a breakdown of all events."""
+    values = [text(name).fill_null(NOT_KNOWN) for name in split.by]
+    return pl.concat_str(pl.col("unit_id").cast(pl.String), *values, separator=PART_SEPARATOR).alias("unit_text")
+
+
+def splits_events(split: Breakdown | None) -> TypeGuard[Breakdown]:
+    """Whether a unit's events of one value are a unit of their own."""
+    return split is not None and split.as_of == "all_events"
+
+
+def repeated_columns(funnel: Funnel, split: Breakdown | None) -> list[pl.Expr]:
+    """The columns of a stream that only repeat another one or one value: they cost nothing once the rows are chosen."""
+    same = [] if splits_events(split) else [pl.col("unit_id").cast(pl.String).alias("unit_text")]
+    same += [pl.col("unit_id").alias("customer_id")] if funnel.unit == "customer" else []
+    return same if funnel.hold_constant else [*same, pl.lit("").alias("hold")]
 
 
 def subject(step: Step) -> pl.Expr:
@@ -256,10 +284,11 @@ def in_search_order(stream: pl.DataFrame) -> pl.DataFrame:
         order = places_by(codes, stream["at"])
         numbered = stream.with_columns(unit=codes)[order].with_columns(unit=pl.col("unit").rle_id())
     stream = order_ties(numbered.drop("unit_text"), ["unit", "at", "source", "event_id"])
-    stream = stream.with_columns(order=pl.int_range(pl.len(), dtype=ROW))
+    rows: pl.Series = pl.int_range(stream.height, dtype=ROW, eager=True)
+    stream = stream.with_columns(order=rows)
     if stream["seq"].null_count() < stream.height:
         places = order_ties(stream, ["unit", "at", "seq", "source", "event_id"])["order"]
-        stream = stream.with_columns(order=places.arg_sort().cast(ROW))
+        stream = stream.with_columns(order=rows.scatter(places, rows))
     return stream.drop("seq")
 
 

@@ -64,21 +64,37 @@ def funnel_entrant_groups(
          entrant is in one group; at a step and of all events a unit is searched again within each value, so groups do
          not add up.
     """
+    by_label = sorted(funnel.breakdowns, key=lambda breakdown: breakdown.label)
+    known = entrants.filter(pl.col("funnel") == funnel.name).sort(ENTRY_KEY).collect() if by_label else pl.DataFrame()
+    as_entered = [breakdown for breakdown in by_label if breakdown.as_of == "entry"]
+    if as_entered:
+        key = {"unit_id": "unit_id", "entry_source": "source", "entry_event_id": "event_id"}
+        values = entry_values(events, known, funnel, as_entered, horizon=horizon, in_segments=in_segments)
+        known = known.join(values, left_on=list(key), right_on=list(key.values()), how="left", nulls_equal=True, maintain_order="left")  # fmt: skip
     tables = [MART_FUNNEL_ENTRANT_GROUPS.empty()]
-    known = entrants.filter(pl.col("funnel") == funnel.name).collect() if funnel.breakdowns else None
-    for breakdown in funnel.breakdowns:
-        if known is not None and breakdown.as_of == "entry":
-            key = {"unit_id": "unit_id", "entry_source": "source", "entry_event_id": "event_id"}
-            values = entry_values(events, known, funnel, breakdown, horizon=horizon, in_segments=in_segments)
-            rows = known.join(values, left_on=list(key), right_on=list(key.values()), how="left", nulls_equal=True)
-        elif known is not None and breakdown.as_of in ("first_touch", "last_touch"):
-            rows = known.join(touch_values(events, funnel, breakdown, horizon=horizon), on="unit_id", how="left")
+    for breakdown in by_label:
+        if breakdown.as_of == "entry":
+            rows = known.with_columns(parts=parts_name(breakdown))
+        elif breakdown.as_of in ("first_touch", "last_touch"):
+            touched = touch_values(events, funnel, breakdown, horizon=horizon)
+            rows = known.join(touched, on="unit_id", how="left", maintain_order="left")
         else:
             rows = entrant_rows(events, funnel, horizon=horizon, session_timeout=session_timeout, split=breakdown)
         parts = pl.coalesce("parts", pl.lit([NOT_KNOWN] * len(breakdown.by)))
         named = rows.with_columns(breakdown=pl.lit(breakdown.label), value_parts=parts, value=parts.list.join(" | "))
-        tables.append(MART_FUNNEL_ENTRANT_GROUPS.conform(named.lazy()).collect())
-    return pl.concat(tables).sort("breakdown", *ENTRY_KEY, "value").lazy()
+        table = MART_FUNNEL_ENTRANT_GROUPS.conform(named.lazy()).collect()
+        tables.append(table if is_one_group_each(breakdown) else table.sort(*ENTRY_KEY, "value"))
+    return pl.concat(tables).lazy()
+
+
+def is_one_group_each(breakdown: Breakdown) -> bool:
+    """Whether every entrant is in exactly one group of a breakdown."""
+    return breakdown.as_of in ("entry", "first_touch", "last_touch")
+
+
+def parts_name(breakdown: Breakdown) -> str:
+    """The column of `entry_values` with the values of a breakdown."""
+    return f"parts of {breakdown.label}"
 
 
 def funnel_definitions(funnels: Sequence[Funnel], *, horizons: Mapping[str, datetime | None]) -> pl.DataFrame:
@@ -193,27 +209,30 @@ def entry_values(
     events: pl.LazyFrame,
     entrants: pl.DataFrame,
     funnel: Funnel,
-    breakdown: Breakdown,
+    breakdowns: Sequence[Breakdown],
     *,
     horizon: datetime | None,
     in_segments: pl.LazyFrame | None = None,
 ) -> pl.DataFrame:
-    """unit_id, source, event_id, parts: the properties on the step-1 events of some entrants, and their segments."""
+    """unit_id, source, event_id, and for each breakdown its `parts_name`: properties on the step-1 events of some entrants, or their segments."""
     reach = with_keys(counted_events(events, funnel, horizon=horizon))
-    entries = entrants.lazy().select("unit_id", source="entry_source", event_id="entry_event_id").unique()
+    entries = entrants.lazy().select("unit_id", source="entry_source", event_id="entry_event_id")
     entering = funnel.steps if funnel.order == "any" else funnel.steps[:1]
     begins = pl.any_horizontal([subject(step) for step in entering])
     found = reach.filter(begins).join(entries, on=["unit_id", "source", "event_id"], how="semi", nulls_equal=True)
     if in_segments is not None:
-        found = with_segments(found, breakdown, in_segments)
+        found = with_segments(found, sorted({name for each in breakdowns for name in each.segments}), in_segments)
     text = property_text(set(found.collect_schema().names()))
-    parts = pl.concat_list([text(name).fill_null(NOT_KNOWN) for name in breakdown.by])
-    return found.select("unit_id", "source", "event_id", parts=parts).collect()
+    parts = [
+        pl.concat_list([text(name).fill_null(NOT_KNOWN) for name in each.by]).alias(parts_name(each))
+        for each in breakdowns
+    ]
+    return found.select("unit_id", "source", "event_id", *parts).collect()
 
 
-def with_segments(entries: pl.LazyFrame, breakdown: Breakdown, in_segments: pl.LazyFrame) -> pl.LazyFrame:
-    """Step-1 events with a column for each segment of a breakdown: yes or no."""
-    for name in breakdown.segments:
+def with_segments(entries: pl.LazyFrame, segments: Sequence[str], in_segments: pl.LazyFrame) -> pl.LazyFrame:
+    """Step-1 events with a column for each of some segments: yes or no."""
+    for name in segments:
         inside = in_segments.filter(pl.col("segment") == name).select(
             "customer_id", source="entry_source", event_id="entry_event_id", is_in=pl.lit(True)
         )

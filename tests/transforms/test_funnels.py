@@ -519,3 +519,23 @@ def test_a_step_by_an_alias_means_the_journeys_own_stage():
     )
 
     assert journey.funnels[0].steps[0].stage == "purchase"
+
+
+def test_groups_of_several_breakdowns_are_in_order_whatever_order_entrants_and_breakdowns_come_in():
+    frame = events(*(rows(f"A0:{color} A1500:green B{20 + place}:blue", name) for place, (name, color) in enumerate(
+        (("cas", "red"), ("ann", "blue"), ("bob", "red"))
+    )))  # fmt: skip
+    by: list[Any] = [
+        "event",
+        "color",
+        {"by": ["color"], "as_of": {"step": 2}},
+        {"by": ["color"], "as_of": "last_touch"},
+    ]
+    asked, turned = (funnel("AB", breakdowns=order) for order in (by, by[::-1]))
+    mixed = entrants(frame, asked).sample(fraction=1, shuffle=True, seed=3).lazy()
+
+    found = groups(frame, asked)
+
+    key = ["breakdown", "unit_id", "entered_at", "entry_source", "entry_event_id", "value"]
+    assert found.equals(found.sort(key))
+    assert found.equals(funnel_entrant_groups(frame, mixed, turned, horizon=LATE).collect())
