@@ -101,11 +101,12 @@ COUNTED = (
     "ticket_reasons",
     "ticket_steps",
     "ticket_ways",
-    "touchpoint_use",
     "touchpoints",
     "unmapped_events",
 )
 """Files of sql/reports whose answers the site is drawn from, named `reports.<file>`."""
+COUNTED_FOR_FUTURE = ("touchpoint_use",)
+"""Files of sql/reports that are asked too where journey.yaml says what the journey shall become."""
 MAPPED, MAPPED_OF_SEGMENTS = ("map_actions", "map_contacts", "map_surveys"), ("map_moves", "map_reach")
 """Files of sql/reports about the customers of a segment; the first ones are asked for everybody too."""
 READ_BY_COUNTED = (
@@ -202,7 +203,8 @@ def report_tables(night: Night, asked: Answer) -> dict[str, pl.DataFrame]:
     """The frames that the site is drawn from, by the name of their table; of the tables in `QUERIED` what the site reads."""
     tables = {name: night.warehouse.read(name) for name in READ}
     tables |= {name: night.warehouse.query(sql_text(file)) for name, file in QUERIED.items()}
-    tables |= {f"reports.{name}": asked(Query(name)) for name in COUNTED}
+    counted = (*COUNTED, *COUNTED_FOR_FUTURE) if night.journey.future else COUNTED
+    tables |= {f"reports.{name}": asked(Query(name)) for name in counted}
     tables |= {of_segment(name): asked(segment_query(name)) for name in MAPPED}
     segments = [segment.name for segment in night.journey.segments[:MOST_MAPS]]
     return tables | {

@@ -112,6 +112,11 @@ def points(difference: float) -> str:
     return f"{difference * 100:+.1f} points".replace("-", "−")
 
 
+def net(score: float) -> str:
+    """A net score, from −100 to 100, signed: '+42', '−7'."""
+    return f"{score:+.0f}".replace("-", "−")
+
+
 def change(now: int, before: int) -> str:
     """How much a count moved: '+12%', '−3%', 'no change'; in words where the first is too small."""
     if now == before:

@@ -70,26 +70,32 @@ def funnel_entrant_groups(
     if as_entered:
         key = {"unit_id": "unit_id", "entry_source": "source", "entry_event_id": "event_id"}
         values = entry_values(events, known, funnel, as_entered, horizon=horizon, in_segments=in_segments)
-        known = known.join(values, left_on=list(key), right_on=list(key.values()), how="left", nulls_equal=True, maintain_order="left")  # fmt: skip
+        known = known.join(
+            values,
+            left_on=list(key),
+            right_on=list(key.values()),
+            how="left",
+            nulls_equal=True,
+            maintain_order="left",
+        )
     tables = [MART_FUNNEL_ENTRANT_GROUPS.empty()]
     for breakdown in by_label:
         if breakdown.as_of == "entry":
-            rows = known.with_columns(parts=parts_name(breakdown))
+            tables.append(in_groups(known.with_columns(parts=parts_name(breakdown)), breakdown))
         elif breakdown.as_of in ("first_touch", "last_touch"):
             touched = touch_values(events, funnel, breakdown, horizon=horizon)
-            rows = known.join(touched, on="unit_id", how="left", maintain_order="left")
+            tables.append(in_groups(known.join(touched, on="unit_id", how="left", maintain_order="left"), breakdown))
         else:
             rows = entrant_rows(events, funnel, horizon=horizon, session_timeout=session_timeout, split=breakdown)
-        parts = pl.coalesce("parts", pl.lit([NOT_KNOWN] * len(breakdown.by)))
-        named = rows.with_columns(breakdown=pl.lit(breakdown.label), value_parts=parts, value=parts.list.join(" | "))
-        table = MART_FUNNEL_ENTRANT_GROUPS.conform(named.lazy()).collect()
-        tables.append(table if is_one_group_each(breakdown) else table.sort(*ENTRY_KEY, "value"))
+            tables.append(in_groups(rows, breakdown).sort(*ENTRY_KEY, "value"))
     return pl.concat(tables).lazy()
 
 
-def is_one_group_each(breakdown: Breakdown) -> bool:
-    """Whether every entrant is in exactly one group of a breakdown."""
-    return breakdown.as_of in ("entry", "first_touch", "last_touch")
+def in_groups(entrants: pl.DataFrame, breakdown: Breakdown) -> pl.DataFrame:
+    """Entrants with `parts` as rows of MART_FUNNEL_ENTRANT_GROUPS, in their order."""
+    parts = pl.coalesce("parts", pl.lit([NOT_KNOWN] * len(breakdown.by)))
+    named = entrants.with_columns(breakdown=pl.lit(breakdown.label), value_parts=parts, value=parts.list.join(" | "))
+    return MART_FUNNEL_ENTRANT_GROUPS.conform(named.lazy()).collect()
 
 
 def parts_name(breakdown: Breakdown) -> str:

@@ -646,17 +646,17 @@ class FutureStage(Entry):
     stage: str
     description: str = ""
     adds: Names = Field((), description="Touchpoints to come, by the name that their rule has or will have.")
-    drops: Names = Field((), description="Planned touchpoints of the stage that shall go.")
+    removes: Names = Field((), description="Planned touchpoints of the stage that shall go.")
 
     @model_validator(mode="after")
     def _says_something(self) -> "FutureStage":
-        both = sorted(set(self.adds) & set(self.drops))
+        both = sorted(set(self.adds) & set(self.removes))
         if both:
             raise ValueError(
-                f"future of '{self.stage}' both adds and drops {', '.join(both)}; a touchpoint is in one list"
+                f"future of '{self.stage}' both adds and removes {', '.join(both)}; a touchpoint is in one list"
             )
-        if not (self.description or self.adds or self.drops):
-            raise ValueError(f"future of '{self.stage}' says nothing; give it a description, adds or drops")
+        if not (self.description or self.adds or self.removes):
+            raise ValueError(f"future of '{self.stage}' says nothing; give it a description, adds or removes")
         return self
 
 
@@ -733,18 +733,18 @@ class Journey(Entry):
         return self
 
     def _check_future(self) -> None:
-        """Raise ValueError for a stage that is told twice, or that drops a touchpoint it does not have."""
+        """Raise ValueError for a stage that is told twice, or that removes a touchpoint it does not have."""
         told = [self.stage_named(future.stage, "future") for future in self.future]
         twice = sorted({name for name in told if told.count(name) > 1})
         if twice:
             raise ValueError(f"future has the stage '{twice[0]}' twice; one entry says all of it")
         for name, future in zip(told, self.future, strict=True):
             planned = self.stages[self.stage_names.index(name)].touchpoint_names
-            for dropped in future.drops:
-                if dropped not in planned:
+            for contact in future.removes:
+                if contact not in planned:
                     raise ValueError(
-                        f"future of '{name}' drops '{dropped}', which the stage does not have: {', '.join(planned) or 'none'}"
-                        f"{did_you_mean(dropped, planned)}"
+                        f"future of '{name}' removes '{contact}', which the stage does not have: {', '.join(planned) or 'none'}"
+                        f"{did_you_mean(contact, planned)}"
                     )
 
     def future_of(self, stage: str) -> FutureStage | None:

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import plotly.graph_objects as go
 
-from reports.theme import ACCENT, AXIS, INK, LOST, PAPER, THEME
+from reports.charts.panels import axis_of, lay_out_panels
+from reports.theme import ACCENT, LOST, PAPER, THEME
 from reports.words import chart_name
-
-PANEL_HEIGHT = 170
 
 
 @dataclass(frozen=True)
@@ -27,39 +25,19 @@ class StageLine:
 def over_stages(stages: Sequence[str], lines: Sequence[StageLine]) -> go.Figure:
     """Draw the panels over the stages in the order of the journey; a stage without a value breaks the line."""
     figure = go.Figure()
-    part = 1 / len(lines)
-    layout: dict[str, Any] = {"annotations": []}
     for number, line in enumerate(lines, start=1):
-        suffix = "" if number == 1 else str(number)
-        top = 1 - (number - 1) * part
-        figure.add_traces([trace.update(yaxis=f"y{suffix}") for trace in traces(line)])
-        layout[f"yaxis{suffix}"] = AXIS | {
-            "domain": [top - part + 0.04 * part, top - 34 / (PANEL_HEIGHT * len(lines))],
-            "tickformat": line.tick_format,
-            "nticks": 4,
-        }
-        title = {
-            "text": chart_name(line.title, limit=60),
-            "x": 0,
-            "xref": "paper",
-            "xanchor": "left",
-            "y": top,
-            "yref": "paper",
-            "yanchor": "top",
-        }
-        layout["annotations"].append(title | {"showarrow": False, "font": {"size": 13, "color": INK}})
+        figure.add_traces([trace.update(yaxis=axis_of(number)) for trace in traces(line)])
     return figure.update_layout(
         template=THEME,
-        height=PANEL_HEIGHT * len(lines) + 50,
         xaxis={
             "tickvals": list(range(len(stages))),
             "ticktext": [chart_name(stage, limit=16) for stage in stages],
             "range": [-0.35, len(stages) - 0.65],
             "showgrid": False,
-            "anchor": f"y{len(lines)}" if len(lines) > 1 else "y",
+            "anchor": axis_of(len(lines)),
         },
-        **layout,
-    )  # fmt: skip
+        **lay_out_panels([(chart_name(line.title, limit=60), line.tick_format) for line in lines]),
+    )
 
 
 def traces(line: StageLine) -> list[go.Scatter]:

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Literal
 
 import plotly.graph_objects as go
 
-from reports.theme import ACCENT, AXIS, CLEAR, INK, MUTED, SECOND, THEME
-
-PANEL_HEIGHT = 190
+from reports.charts.panels import axis_of, lay_out_panels
+from reports.theme import ACCENT, CLEAR, MUTED, SECOND, THEME
 
 
 @dataclass(frozen=True)
@@ -28,31 +27,10 @@ def trend(
 ) -> go.Figure:
     """Draw the panels over the same days; `complete` says which days are final, `events` are marked by their letter."""
     figure = go.Figure()
-    share = 1 / len(panels)
-    layout: dict[str, Any] = {"annotations": [], "shapes": []}
     for number, panel in enumerate(panels, start=1):
-        axis = "y" if number == 1 else f"y{number}"
-        top = 1 - (number - 1) * share
-        for trace in traces(days, panel, complete):
-            figure.add_trace(trace.update(yaxis=axis))
-        layout[f"yaxis{'' if number == 1 else number}"] = AXIS | {
-            "domain": [top - share + 0.02, top - 34 / (PANEL_HEIGHT * len(panels))],
-            "tickformat": panel.tick_format,
-            "rangemode": "tozero",
-            "nticks": 4,
-        }
-        layout["annotations"].append(
-            {
-                "text": panel.title,
-                "x": 0,
-                "xref": "paper",
-                "xanchor": "left",
-                "y": top,
-                "yref": "paper",
-                "yanchor": "top",
-            }
-            | {"showarrow": False, "font": {"size": 13, "color": INK}}
-        )
+        figure.add_traces([trace.update(yaxis=axis_of(number)) for trace in traces(days, panel, complete)])
+    layout = lay_out_panels([(panel.title, panel.tick_format) for panel in panels], rangemode="tozero")
+    layout["shapes"] = []
     for letter, day in events:
         at = {"x": day.isoformat(), "xref": "x", "yref": "paper"}
         line = {"x0": day.isoformat(), "x1": day.isoformat(), "xref": "x", "y0": 0, "y1": 1, "yref": "paper"}
@@ -71,11 +49,10 @@ def trend(
         )
     return figure.update_layout(
         template=THEME,
-        height=PANEL_HEIGHT * len(panels) + 40,
         xaxis={
             "type": "date",
             "showgrid": False,
-            "anchor": f"y{len(panels)}" if len(panels) > 1 else "y",
+            "anchor": axis_of(len(panels)),
             "nticks": 6,
             "tickformat": "%-d %b",
         },

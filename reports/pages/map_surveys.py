@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
+import plotly.graph_objects as go
+import polars as pl
+
 from reports.charts.over_stages import StageLine, over_stages
 from reports.page import Cell, Figure, Item
 from reports.rates import Rate
 from reports.segments import segment_query
 from reports.tables import cells, numbers, table, texts
 from reports.view import View
-from reports.words import chart_name, count, interval, name, percent, plural, quoted, sentence
+from reports.words import chart_name, count, interval, name, net, percent, plural, quoted, sentence
 from transforms.statistics import FEW, Z95
 
 
@@ -30,7 +33,7 @@ def score(row: dict[str, Any]) -> Score:
     """NPS (−100 to 100), the share of the satisfied (CSAT), or the mean; a row of the answer map_surveys.
 
     NPS: promoters less detractors in hundredths of the answers, with the standard error of a difference of two shares of one
-    sample, sqrt((p + d − (p − d)²) / n). Means: that of a mean. CSAT: Wilson's interval. Source: semantics.md §9.
+    sample, sqrt((p + d − (p − d)²) / n). Means: that of a mean. CSAT: Wilson's interval (semantics.md §9). The figures: semantics.md §11.
     """
     answers, survey = int(row["answers"]), str(row["survey"]).lower()
     if "csat" in survey:
@@ -42,14 +45,14 @@ def score(row: dict[str, Any]) -> Score:
         known = Score(percent(rate.value), rate.value, rate.low, rate.high, *words)
     elif "nps" in survey:
         promoters, detractors = row["nine_or_more"] / answers, row["six_or_less"] / answers
-        net = promoters - detractors
-        error = Z95 * sqrt((promoters + detractors - net**2) / answers)
-        low, high = max(net - error, -1.0) * 100, min(net + error, 1.0) * 100
+        ahead = promoters - detractors
+        error = Z95 * sqrt((promoters + detractors - ahead**2) / answers)
+        low, high = max(ahead - error, -1.0) * 100, min(ahead + error, 1.0) * 100
         words = (
             f"{count(row['nine_or_more'])} promoters and {count(row['six_or_less'])} detractors of {plural(answers, 'answer')}",
-            f"{signed(low)} to {signed(high)}",
+            f"{net(low)} to {net(high)}",
         )
-        known = Score(signed(net * 100), net * 100, low, high, *words)
+        known = Score(net(ahead * 100), ahead * 100, low, high, *words)
     else:
         mean = row["mean_score"]
         spread = max(row["squares"] - answers * mean**2, 0.0) / max(answers - 1, 1)
@@ -59,12 +62,7 @@ def score(row: dict[str, Any]) -> Score:
     return known if answers >= FEW else Score("too few to say", None, None, None, known.counts, "–")
 
 
-def signed(net: float) -> str:
-    """A net score with its sign."""
-    return f"{net:+.0f}".replace("-", "−")
-
-
-def survey_items(surveys: Any) -> tuple[Item, ...]:
+def survey_items(surveys: pl.DataFrame) -> tuple[Item, ...]:
     """The scores of a stage, as lines of the map."""
     rows = surveys.sort("survey").iter_rows(named=True)
     items = [Item(f"{name(row['survey'], limit=40)}: {(told := score(row)).text}", told.counts) for row in rows]
@@ -126,7 +124,7 @@ def finding(rows: list[tuple[dict[str, Any], Score]]) -> str:
     )
 
 
-def chart(places: list[str], rows: list[tuple[dict[str, Any], Score]]) -> Any:
+def chart(places: list[str], rows: list[tuple[dict[str, Any], Score]]) -> go.Figure | None:
     """A panel for each survey that has a figure in some stage; None where none has."""
     panels = []
     for survey in dict.fromkeys(row["survey"] for row, told in rows if told.value is not None):

@@ -10,7 +10,7 @@ from reports.page import Cell, Figure, Page, Query, Section
 from reports.rates import Rate
 from reports.tables import cells, numbers, rate_cells, rate_columns, table, texts
 from reports.view import View
-from reports.words import count, name, plural, quoted, sentence, share, slug
+from reports.words import count, name, net, plural, quoted, sentence, share, slug
 from transforms.statistics import FEW
 
 TITLES = {
@@ -81,9 +81,8 @@ def verdict(rows: pl.DataFrame, survey: str) -> str:
         return "too few to say what customers think"
     if survey == "nps":
         promoters, detractors = summed(rows, "promoters"), summed(rows, "detractors")
-        return f"{(promoters - detractors) / answers * 100:+.0f} (promoters {count(promoters)}, detractors {count(detractors)})".replace(
-            "-", "−"
-        )
+        score = net((promoters - detractors) / answers * 100)
+        return f"{score} (promoters {count(promoters)}, detractors {count(detractors)})"
     if survey == "csat":
         return f"{share(summed(rows, 'satisfied'), answers)} satisfied"
     mean = float(single(rows, (pl.col("mean_score") * pl.col("answers")).sum())) / answers
@@ -138,7 +137,7 @@ def score_cells(row: dict[str, Any], survey: str) -> tuple[str, ...]:
         return (
             count(row["passives"]),
             count(row["detractors"]),
-            "too few to say" if few else f"{row['nps']:+.0f}".replace("-", "−"),
+            "too few to say" if few else net(row["nps"]),
         )
     return ("too few to say" if few else f"{row['mean_score']:.2f}",)
 

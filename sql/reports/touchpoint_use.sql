@@ -1,5 +1,5 @@
--- When each kind of contact was met: its first and its newest day in the report time zone, by how many customers ever, and by how many in the
--- 28 days up to the newest contact of all.
+-- When each kind of contact was met: its first and its newest day in the report time zone, and by how many customers in the 28 days up to the
+-- newest contact of all.
 WITH report AS (
     SELECT coalesce(max(value) FILTER (WHERE name = 'time_zone'), 'UTC') AS time_zone
     FROM ops.settings
@@ -29,7 +29,6 @@ counted AS (
     SELECT
         contacts.stage,
         contacts.touchpoint,
-        count(*) AS customers,
         count(*) FILTER (WHERE epoch_us(contacts.last_at) > newest.at - 28 * 86400000000) AS customers_lately,
         min(contacts.first_at) AS first_at,
         max(contacts.last_at) AS last_at
@@ -43,7 +42,6 @@ counted AS (
 SELECT
     counted.stage,
     counted.touchpoint,
-    counted.customers,
     counted.customers_lately,
     (counted.first_at AT TIME ZONE report.time_zone)::DATE AS first_day,
     (counted.last_at AT TIME ZONE report.time_zone)::DATE AS last_day

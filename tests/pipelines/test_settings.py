@@ -201,9 +201,9 @@ FUTURE = "name: a\nstages: [{{name: consideration, touchpoints: [{{name: call, w
     ("said", "told"),
     [
         ("{stage: considered, adds: [chat]}", "future uses the stage 'considered', but the journey only has: consideration"),
-        ("{stage: consideration, drops: [calls]}", "drops 'calls', which the stage does not have: call"),
-        ("{stage: consideration, adds: [chat], drops: [chat]}", "both adds and drops chat"),
-        ("{stage: consideration}", "says nothing; give it a description, adds or drops"),
+        ("{stage: consideration, removes: [calls]}", "removes 'calls', which the stage does not have: call"),
+        ("{stage: consideration, adds: [chat], removes: [chat]}", "both adds and removes chat"),
+        ("{stage: consideration}", "says nothing; give it a description, adds or removes"),
         ("{stage: consideration, adds: [a]}, {stage: interest, adds: [b]}", "future has the stage 'consideration' twice"),
     ],
 )  # fmt: skip
@@ -212,8 +212,8 @@ def test_a_future_that_cannot_be_held_against_the_plan_is_refused(tmp_path: Path
 
 
 def test_a_future_speaks_of_a_stage_by_its_own_name_or_an_alias(tmp_path: Path) -> None:
-    journey = read_configuration(written(tmp_path, FUTURE.format("{stage: interest, drops: [call]}"))).journey
+    journey = read_configuration(written(tmp_path, FUTURE.format("{stage: interest, removes: [call]}"))).journey
 
     future = journey.future_of("consideration")
     assert future is not None
-    assert future.drops == ("call",)
+    assert future.removes == ("call",)

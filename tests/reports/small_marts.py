@@ -6,7 +6,7 @@ from functools import cache
 import duckdb
 import polars as pl
 
-from pipelines.report_inputs import COUNTED
+from pipelines.report_inputs import COUNTED, COUNTED_FOR_FUTURE
 from pipelines.warehouse import create, create_macros_and_views, sql_text
 from transforms.contracts import TABLES
 
@@ -164,6 +164,9 @@ ROWS: dict[str, list[dict[str, object]]] = {
 }  # fmt: skip
 
 
+ASKED = (*COUNTED, *COUNTED_FOR_FUTURE)
+
+
 @cache
 def schemas() -> dict[str, dict[str, pl.DataType]]:
     """The columns of every table, view and counted answer, as an empty warehouse has them."""
@@ -173,13 +176,13 @@ def schemas() -> dict[str, dict[str, pl.DataType]]:
             create(connection, table)
         create_macros_and_views(connection)
         found = {name: dict(connection.sql(f"FROM {name}").pl().schema) for name in (*TABLES, *ROWS)}
-        answers = {f"reports.{file}": connection.sql(sql_text(f"reports/{file}.sql")).pl().schema for file in COUNTED}
+        answers = {f"reports.{file}": connection.sql(sql_text(f"reports/{file}.sql")).pl().schema for file in ASKED}
         return found | {name: dict(schema) for name, schema in answers.items()}
 
 
 def empty_answers() -> dict[str, pl.DataFrame]:
     """Every answer that the site is drawn from, without a row."""
-    return {f"reports.{file}": pl.DataFrame(schema=schemas()[f"reports.{file}"]) for file in COUNTED}
+    return {f"reports.{file}": pl.DataFrame(schema=schemas()[f"reports.{file}"]) for file in ASKED}
 
 
 def marts(**changed: list[dict[str, object]]) -> dict[str, pl.DataFrame]:
@@ -195,7 +198,7 @@ def answers(tables: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
         for name, table in tables.items():
             connection.register("incoming", table.to_arrow())
             connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
-        texts = {file: sql_text(f"reports/{file}.sql") for file in COUNTED}
+        texts = {file: sql_text(f"reports/{file}.sql") for file in ASKED}
         return {
             f"reports.{file}": connection.sql(text).pl()
             for file, text in texts.items()

@@ -133,7 +133,7 @@ def journey(funnel: str = "checkout", *, changes: tuple[dict[str, str], ...] = (
                     "stage": "awareness",
                     "description": "Found by word of mouth.",
                     "adds": ["podcast"],
-                    "drops": ["fair", "blog"],
+                    "removes": ["fair", "blog"],
                 }
             ],
             "segments": [
@@ -318,7 +318,7 @@ def behaviour_of(funnel: str) -> dict[str, pl.DataFrame]:
             for kind, question, customers in (("search", "pan", 7), ("help", "/help/pans", 4))
         ],
         "touchpoint_use": [
-            {"stage": "awareness", "touchpoint": "blog", "customers": 77, "customers_lately": 7}
+            {"stage": "awareness", "touchpoint": "blog", "customers_lately": 7}
             | {"first_day": date(2026, 1, 5), "last_day": date(2026, 3, 1)}
         ],
         "kpi_months": [

@@ -62,7 +62,7 @@ def test_a_download_is_the_answer_of_the_sql_under_its_figure():
     assert site["tables/funnel-checkout-steps.csv"] == b"asked,with\r\nfunnel_steps,checkout\r\n"
 
 
-def test_no_download_lists_single_customers():
+def test_a_download_of_what_is_counted_from_single_customers_does_not_list_them():
     asked = []
 
     build_site(

@@ -102,7 +102,7 @@ def test_a_touchpoint_to_come_is_there_once_it_was_met_and_one_to_go_is_gone_onc
         "+ blog | there since 5 January 2026; 7 customers in the last 28 days | good",
     ]
 
-    going = [{"stage": "awareness", "drops": ["fair", "blog"]}]
+    going = [{"stage": "awareness", "removes": ["fair", "blog"]}]
     assert future_cells(going) == [
         "− fair | never met | good",
         "− blog | still met; 7 customers in the last 28 days | open",

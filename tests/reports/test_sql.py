@@ -267,3 +267,14 @@ def test_the_list_of_entrants_has_each_counted_attempt_once_with_the_step_it_cam
         (number, step) for number, step in enumerate(STEPS, start=1) if number in set(mart["depth"])
     }
     assert figure.table.rows[-1][1].text == str(mart.filter(pl.col("depth") == len(STEPS)).height)
+
+
+def test_entrants_and_no_other_download_list_single_customers(warehouse):
+    listing = {
+        figure.slug
+        for figure in figures()
+        if figure.rows is None and {"customer_id", "unit_id"} & set(ask(warehouse, figure).columns)
+    }
+
+    assert listing == {"entrants"}
+    assert not [figure.slug for figure in figures() if figure.rows is not None and "customer_id" in figure.rows.columns]
