@@ -5,7 +5,8 @@ and figures is here. Reading the file itself, with line numbers in errors, is `p
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -561,18 +562,24 @@ def with_those_asked_for(names: Sequence[str], segments: Sequence[Segment]) -> l
     return list(found.values())
 
 
+@contextmanager
+def told_at(key: str) -> Iterator[None]:
+    """Say of a ValueError that it is about a key of the whole, so that it is told with the line of that key."""
+    try:
+        yield
+    except ValueError as error:
+        raise PydanticCustomError("told_at", "{message}", {"message": str(error), "key": key}) from error
+
+
 def check_segments(segments: Sequence[Segment], funnels: Sequence["Funnel"]) -> None:
     """Raise ValueError, at the key that is wrong, for segments and breakdowns by segment that cannot be told."""
-    key = "segments"
-    try:
+    with told_at("segments"):
         for segment in segments:
             check_as_of(segment, segments)
-        key = "funnels"
+    with told_at("funnels"):
         for funnel in funnels:
             for name in funnel.segments:
                 check_breakdown(name, segments, f"funnel '{funnel.name}'")
-    except ValueError as error:
-        raise PydanticCustomError("segment", "{message}", {"message": str(error), "key": key}) from error
 
 
 def check_as_of(segment: Segment, segments: Sequence[Segment]) -> None:
@@ -718,18 +725,23 @@ class Journey(Entry):
                             ("segment", [segment.name for segment in self.segments])):  # fmt: skip
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
-                raise ValueError(f"two {what}s are called '{twice[0]}'; names are unique")
-        for funnel in self.funnels:
-            for step in funnel.steps:
-                if step.stage is not None:
-                    self.stage_named(step.stage, f"funnel '{funnel.name}'")
+                with told_at(f"{what}s"):
+                    raise ValueError(f"two {what}s are called '{twice[0]}'; names are unique")
+        with told_at("funnels"):
+            for funnel in self.funnels:
+                for step in funnel.steps:
+                    if step.stage is not None:
+                        self.stage_named(step.stage, f"funnel '{funnel.name}'")
         check_segments(self.segments, self.funnels)
-        for kpi in self.kpis:
-            self.stage_named(kpi.stage, f"kpi '{kpi.metric}'")
-        for change in self.changes:
-            if change.stage:
-                self.stage_named(change.stage, f"change '{change.name}'")
-        self._check_future()
+        with told_at("kpis"):
+            for kpi in self.kpis:
+                self.stage_named(kpi.stage, f"kpi '{kpi.metric}'")
+        with told_at("changes"):
+            for change in self.changes:
+                if change.stage:
+                    self.stage_named(change.stage, f"change '{change.name}'")
+        with told_at("future"):
+            self._check_future()
         return self
 
     def _check_future(self) -> None:

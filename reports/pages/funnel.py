@@ -150,12 +150,13 @@ def entrants_figure(counts: FunnelCounts) -> Figure | Prose:
     ]
     return Figure(
         "entrants",
-        f"{plural(counts.entered, counts.unit)} entered; the list of them is below, to keep",
-        "The files have a row for each attempt that is counted: the customer's id (a digest, as in the warehouse), when it began, its status, how "
-        "far it got and when. Whom the business is asked to forget is taken out of them.",
+        f"{plural(counts.entered, counts.unit)} entered, and {count(counts.completed.part)} completed",
+        "Kept beside the page is the list of them, with a row for each attempt that is counted: the customer's id (a digest, as in the warehouse), "
+        "when it began, its status, how far it got and when. Whom the business is asked to forget is taken out of it.",
         None,
         table((*texts("What became of it"), *numbers(f"{sentence(counts.units)}", "Still have time")), lines),
         funnel_query("funnel_entrants", counts),
+        is_open=True,
     )  # fmt: skip
 
 

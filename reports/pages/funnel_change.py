@@ -126,8 +126,10 @@ def step_figure(steps: pl.DataFrame, counts: FunnelCounts) -> Figure:
 
 def step_sentence(difference: Difference, rows: list[dict[str, float]]) -> str:
     """How the rate moved, whether by more than chance, and through which step most."""
-    way = "rose" if difference.value > 0 else "fell" if difference.value < 0 else "stayed"
-    moved = f"The total rate {way} from {percent(difference.there.value)} to {percent(difference.here.value)}"
+    before, after = percent(difference.there.value), percent(difference.here.value)
+    if before == after:
+        return f"The total rate stayed at {after}"
+    moved = f"The total rate {'rose' if difference.value > 0 else 'fell'} from {before} to {after}"
     clear = "" if difference.low > 0 or difference.high < 0 else ", which may be chance"
     same = [row for row in rows if row["part"] is not None and row["part"] * difference.value > 0]
     if not same:

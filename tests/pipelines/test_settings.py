@@ -217,3 +217,23 @@ def test_a_future_speaks_of_a_stage_by_its_own_name_or_an_alias(tmp_path: Path) 
     future = journey.future_of("consideration")
     assert future is not None
     assert future.removes == ("call",)
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("stages", "[{name: visit}, {name: visit}]"),
+        ("funnels", "[{name: f, steps: [{stage: pay}]}]"),
+        ("kpis", "[{stage: pay, metric: stage_reach}]"),
+        ("changes", "[{date: 2026-01-01, name: c, stage: pay}]"),
+        ("future", "[{stage: pay, adds: [chat]}]"),
+    ],
+)
+def test_a_name_that_does_not_fit_the_whole_is_told_with_the_line_of_its_key(
+    tmp_path: Path, key: str, said: str
+) -> None:
+    stages = "" if key == "stages" else "stages: [{name: visit}]\n"
+
+    message = problem(written(tmp_path, f"name: a\n{stages}currency: EUR\n{key}: {said}\n"))
+
+    assert f"line {3 if key == 'stages' else 4}: " in message

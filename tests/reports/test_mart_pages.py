@@ -21,6 +21,8 @@ from reports.pages import (
     support,
     voice,
 )
+from reports.pages.funnel_change import step_sentence
+from reports.rates import Difference, Rate
 from reports.render import Link, grouped
 from reports.site import build_pages
 from reports.view import View
@@ -258,3 +260,10 @@ def test_where_nothing_is_wrong_identity_says_so():
     assert figure(built, "bridges").finding == "No customer hangs on a single pair of identifiers"
     assert figure(built, "shared").finding == "No browser or device is shared"
     assert figure(built, "blocked").finding == "No row gave an identifier that names nobody"
+
+
+def test_a_rate_that_reads_the_same_before_and_after_is_said_to_have_stayed():
+    difference = Difference.of(Rate.of(5_901, 100_000), Rate.of(5_899, 100_000))
+    assert difference is not None
+
+    assert step_sentence(difference, []) == "The total rate stayed at 5.9%"
