@@ -10,17 +10,17 @@ from transforms.contracts import (
     MART_STAGE_CONVERSION,
     MART_STAGE_TRANSITIONS,
     MART_STAGE_VELOCITY,
-    TIME,
 )
 from transforms.journey import Journey, Kpi
 from transforms.statistics import exported, kaplan_meier, rate, too_few
+from transforms.waits import MICROSECOND, stage_waits
 
 START = "(start)"
 STILL_THERE = "(still there)"
-MICROSECOND = timedelta(microseconds=1)
 NO_WINDOW = timedelta(days=365_000) // MICROSECOND
 QUARTILES = {"quartile_1_days": 0.25, "median_days": 0.5, "quartile_3_days": 0.75}
 PAIR = ("from_stage", "to_stage")
+IN_WORDS = pl.col(PAIR).cast(pl.String)
 
 
 def stage_conversion(
@@ -40,22 +40,20 @@ def stage_conversion(
     A cohort is the customers by their first entry into the stage in the range. Without a window there is only "so far":
     the matured and projected columns are null. Source: semantics.md §9 and §10.
     """
-    known = entries.filter(pl.col("entered_at") <= pl.lit(horizon, dtype=TIME))
-    cohorts = _cohorts(known, time_from, time_to)
-    steps = _steps(known, cohorts, journey=journey, horizon=horizon, window=journey.stage_window)
-    counts = steps.group_by(PAIR).agg(
+    window = journey.stage_window
+    waits = stage_waits(entries, journey=journey, horizon=horizon, window=window, time_from=time_from, time_to=time_to)
+    counts = waits.group_by(PAIR).agg(
         entered=pl.len(),
         reached=pl.col("is_event").sum(),
         matured_entered=pl.col("is_closed").sum(),
         matured_reached=(pl.col("is_closed") & pl.col("is_event")).sum(),
     )
-    window = journey.stage_window
     at = NO_WINDOW if window is None else window // MICROSECOND
-    curve = kaplan_meier(steps, by=PAIR, at=at).with_columns(median_seconds=pl.col("quantile_0.5") // 1_000_000)
+    curve = kaplan_meier(waits, by=PAIR, at=at).with_columns(median_seconds=pl.col("quantile_0.5") // 1_000_000)
     filled = (
         _stage_pairs(journey)
-        .join(counts, on=PAIR, how="left")
-        .join(curve, on=PAIR, how="left")
+        .join(counts.with_columns(IN_WORDS), on=PAIR, how="left")
+        .join(curve.with_columns(IN_WORDS), on=PAIR, how="left")
         .with_columns(pl.col("entered", "reached", "matured_entered", "matured_reached").fill_null(0))
         .with_columns(window_seconds=pl.lit(None if window is None else int(window.total_seconds()), dtype=pl.Int64))
     )
@@ -73,14 +71,13 @@ def stage_velocity(entries: pl.LazyFrame, *, journey: Journey, horizon: datetime
 
     Who has not got there is watched up to the horizon, so that the slow count as slow. Source: semantics.md §9 and §10.
     """
-    known = entries.filter(pl.col("entered_at") <= pl.lit(horizon, dtype=TIME))
-    steps = _steps(known, _cohorts(known, None, None), journey=journey, horizon=horizon, window=None)
-    counts = steps.group_by(PAIR).agg(entered=pl.len(), reached=pl.col("is_event").sum())
-    curve = kaplan_meier(steps, by=PAIR, at=NO_WINDOW, quantiles=tuple(QUARTILES.values()))
+    waits = stage_waits(entries, journey=journey, horizon=horizon, window=None)
+    counts = waits.group_by(PAIR).agg(entered=pl.len(), reached=pl.col("is_event").sum())
+    curve = kaplan_meier(waits, by=PAIR, at=NO_WINDOW, quantiles=tuple(QUARTILES.values()))
     filled = (
         _stage_pairs(journey)
-        .join(counts, on=PAIR, how="left")
-        .join(curve, on=PAIR, how="left")
+        .join(counts.with_columns(IN_WORDS), on=PAIR, how="left")
+        .join(curve.with_columns(IN_WORDS), on=PAIR, how="left")
         .with_columns(pl.col("entered", "reached").fill_null(0))
         .with_columns(waiting=pl.col("entered") - pl.col("reached"), **quartile_days())
     )
@@ -176,53 +173,7 @@ def kpis(
     return MART_KPIS.conform(pl.concat(frames).sort("place"))
 
 
-# ---------------------------------------------------------------- stage conversion, piece by piece
-
-
-def _cohorts(entries: pl.LazyFrame, time_from: datetime | None, time_to: datetime | None) -> pl.LazyFrame:
-    """Each customer's first entry into each stage in the range."""
-    cohort = entries
-    if time_from is not None:
-        cohort = cohort.filter(pl.col("entered_at") >= pl.lit(time_from, dtype=TIME))
-    if time_to is not None:
-        cohort = cohort.filter(pl.col("entered_at") < pl.lit(time_to, dtype=TIME))
-    return cohort.group_by("customer_id", from_stage="stage").agg(
-        began_number=pl.col("entry_number").min(),
-        began_at=pl.col("entered_at").sort_by("entry_number").first(),
-    )
-
-
-def _steps(
-    entries: pl.LazyFrame,
-    cohorts: pl.LazyFrame,
-    *,
-    journey: Journey,
-    horizon: datetime | None,
-    window: timedelta | None,
-) -> pl.LazyFrame:
-    """A row per customer of a cohort and later stage: time watched (µs), whether it got there, whether time is up."""
-    later = entries.select("customer_id", to_stage="stage", later_number="entry_number", later_at="entered_at")
-    reached = (
-        cohorts.join(later, on="customer_id")
-        .filter(pl.col("later_number") > pl.col("began_number"))
-        .join(_stage_pairs(journey), on=PAIR, how="semi")
-        .group_by("customer_id", *PAIR)
-        .agg(reached_at=pl.col("later_at").min())
-    )
-    until = pl.lit(horizon, dtype=TIME)
-    closes = until if window is None else pl.col("began_at") + window
-    is_event = (pl.col("reached_at") <= closes).fill_null(False)
-    watched_until = pl.when(is_event).then(pl.col("reached_at")).otherwise(pl.min_horizontal(closes, until))
-    return (
-        cohorts.join(_stage_pairs(journey), on="from_stage")
-        .join(reached, on=["customer_id", *PAIR], how="left")
-        .select(
-            *PAIR,
-            is_event=is_event,
-            is_closed=closes <= until,
-            waited=_elapsed(watched_until, since=pl.col("began_at")).dt.total_microseconds(),
-        )
-    )
+# ---------------------------------------------------------------- pieces of stage conversion
 
 
 def _elapsed(until: pl.Expr, *, since: pl.Expr) -> pl.Expr:

@@ -84,7 +84,7 @@ def night_of(place: Workspace) -> tuple[float, int]:
 
 
 def test_many_nights_keep_memory_flat_and_disk_in_proportion_while_analysts_ask(tmp_path: Path) -> None:
-    place, draw = workspace(tmp_path / "shop", engine={"bucket_rows": 2 * ROWS}), random.Random(3)
+    place, draw = workspace(tmp_path / "shop", engine={"bucket_rows": 2 * ROWS, "memory": "1GB"}), random.Random(3)
     landed = land(place, 0, draw)
     first, _ = night_of(place)
     analysts = [analyst(place, seed) for seed in range(ANALYSTS)]
@@ -96,6 +96,8 @@ def test_many_nights_keep_memory_flat_and_disk_in_proportion_while_analysts_ask(
         seconds.append(took)
         memory.append(peak)
         sizes.append(disk(place))
+        if night % 10 == 0:
+            print(f"night {night}: {took:.1f} s, peak memory {peak} MB, disk {sizes[-1] >> 20} MB", flush=True)
         assert sql(place, "SELECT sum(rows_in), sum(rows_in - loaded - duplicate - conflict) FROM ops.balances")[1] == [
             (landed, 0)
         ]
