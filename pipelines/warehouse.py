@@ -304,7 +304,8 @@ def as_arrow(frame: pl.DataFrame) -> pa.Table:
 def lazily(connection: Connection, sql: str, parameters: Parameters | None = None) -> pl.LazyFrame:
     """A query as a LazyFrame that reads only the columns asked for, as of the last commit.
 
-    Every scan has a cursor of its own, since a connection serves one reader at a time and a plan may scan twice.
+    Every scan has a cursor of its own, since a connection serves one reader at a time and a plan may hold several. What a
+    plan reads twice is read once, and so is what it makes of it: without the cache Polars takes each scan for another table.
     """
     given = dict(parameters or {})
 
@@ -321,7 +322,7 @@ def lazily(connection: Connection, sql: str, parameters: Parameters | None = Non
         kept = frame if predicate is None else frame.filter(predicate)
         yield kept if rows is None else kept.head(rows)
 
-    return register_io_source(scan, schema=relation(None).limit(0).pl().schema)
+    return register_io_source(scan, schema=relation(None).limit(0).pl().schema).cache()
 
 
 @contextmanager

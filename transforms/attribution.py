@@ -197,7 +197,11 @@ def attribution_markov(touches: pl.LazyFrame, events: pl.LazyFrame) -> pl.DataFr
          Nothing where nobody converted: there is no effect to share.
     """
     names = conversions_of(events).select("conversion_event").unique().sort("conversion_event").collect().to_series()
-    parts = [_markov_of(touches, events, name) for name in (*names, ALL)] if len(names) else []
+    parts = [_markov_of(touches, events, name) for name in names]
+    if len(parts) == 1:
+        parts.append(parts[0].with_columns(conversion=pl.lit(ALL)))
+    elif parts:
+        parts.append(_markov_of(touches, events, ALL))
     return MART_ATTRIBUTION_MARKOV.conform(
         pl.concat([MART_ATTRIBUTION_MARKOV.empty(), *parts]).lazy().sort("conversion", "channel")
     ).collect()

@@ -52,14 +52,17 @@ def stage_waits(
         began_from=_microseconds(time_from, otherwise=-NEVER),
         began_to=_microseconds(time_to, otherwise=NEVER),
     )
-    gives: Schema = {
+    return run_whole(known.filter(pl.col("place").is_not_null()), kernel, reads=READS, gives=_gives(stages))
+
+
+def _gives(stages: pl.Enum) -> Schema:
+    return {
         "from_stage": stages,
         "to_stage": stages,
         "is_event": pl.Boolean,
         "is_closed": pl.Boolean,
         "waited": pl.Int64,
     }
-    return run_whole(known.filter(pl.col("place").is_not_null()), kernel, reads=READS, gives=gives)
 
 
 def _microseconds(instant: datetime | None, *, otherwise: int) -> int:
@@ -79,7 +82,7 @@ def _waits(
     customer, place, entered = (ordered[name].to_numpy() for name in ("customer", "place", "entered_us"))
     shape = (int(customer.max(initial=-1)) + 1, count)
     first = _first_rows(customer, place, np.flatnonzero((entered >= began_from) & (entered < began_to)), shape)
-    parts = []
+    parts = [pl.DataFrame(schema=_gives(stages))]
     for here in range(count - 1):
         reached = _reached(customer, place, entered, first[:, here], here, shape)
         who = np.flatnonzero(first[:, here] >= 0)

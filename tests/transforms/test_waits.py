@@ -72,3 +72,12 @@ def test_nothing_is_waited_for_before_anything_is_complete():
     nothing = stage_waits(CORE_STAGE_ENTRIES.empty().lazy(), journey=PLAN, horizon=None, window=None)
 
     assert nothing.collect().is_empty()
+
+
+def test_a_journey_of_one_stage_has_nothing_to_wait_for():
+    plan = Journey.model_validate({"stages": [{"name": "awareness"}]})
+    entries = CORE_STAGE_ENTRIES.conform(
+        pl.LazyFrame({"customer_id": ["ann"], "entry_number": [1], "stage": ["awareness"], "entered_at": [DAY_0]})
+    )
+
+    assert stage_waits(entries, journey=plan, horizon=DAY_0 + HOUR, window=None).collect().is_empty()
