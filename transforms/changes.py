@@ -13,8 +13,6 @@ from transforms.statistics import change_by_step, exported, mix_and_rate, rate
 
 DAYS = 28
 ATTEMPT = ("funnel", "unit_id", "entered_at", "entry_source", "entry_event_id")
-ENTRANT_COLUMNS = (*ATTEMPT, "entry_day", "depth", "is_first_of_day")
-GROUP_COLUMNS = (*ATTEMPT, "breakdown", "value")
 ADDITIVE = ("entry", "first_touch", "last_touch")
 
 Horizons = Mapping[str, datetime | None]
@@ -41,7 +39,7 @@ def matured_periods(funnel: Funnel, *, horizon: datetime | None, days: int = DAY
 def funnel_change_steps(entrants: pl.LazyFrame, *, funnels: Sequence[Funnel], horizons: Horizons) -> pl.LazyFrame:
     """What each mandatory step contributed to the change of each funnel's total rate.
 
-    In:  MART_FUNNEL_ENTRANTS; the funnels with their horizons.
+    In:  MART_FUNNEL_ENTRANTS, at least the first of each unit and day of `matured_periods`; the funnels with their horizons.
     Out: MART_FUNNEL_CHANGE_STEPS, funnels in their order, steps in theirs. Source: semantics.md §9.
     """
     parts = [_steps(entrants, funnel, periods) for funnel, periods in _compared(funnels, horizons)]
@@ -53,7 +51,7 @@ def funnel_change_groups(
 ) -> pl.LazyFrame:
     """What the mix of groups and their rates contributed to the change of each funnel's total rate.
 
-    In:  MART_FUNNEL_ENTRANTS, MART_FUNNEL_ENTRANT_GROUPS; the funnels with their horizons.
+    In:  MART_FUNNEL_ENTRANTS as of `funnel_change_steps`, and their MART_FUNNEL_ENTRANT_GROUPS; the funnels with their horizons.
     Out: MART_FUNNEL_CHANGE_GROUPS, funnels and breakdowns in their order, groups by value. Source: semantics.md §9.
     """
     parts = [

@@ -21,6 +21,8 @@ CANDIDATES = 20
 VALUES_ADJUSTED = 5
 LEAST_CONVERTED = 10
 ENTRY = ("unit_id", "entered_at", "entry_source", "entry_event_id")
+DRIVER_ENTRANT = ("funnel", *ENTRY, "is_first", "status", "closes_at", "step_times")
+DRIVER_GROUP = ("funnel", *ENTRY, "breakdown", "value")
 EVENT = "event"
 
 Numbers = npt.NDArray[np.floating]

@@ -13,10 +13,10 @@ from pipelines.warehouse import Connection, ask, create_macros_and_views, lazily
 from transforms.adoption import adoption
 from transforms.alerts import judge_alerts
 from transforms.attribution import attribution_markov, journey_paths
-from transforms.changes import ENTRANT_COLUMNS, GROUP_COLUMNS, funnel_change_groups, funnel_change_steps
-from transforms.contracts import MART_FUNNEL_DRIVERS
+from transforms.changes import funnel_change_groups, funnel_change_steps, matured_periods
+from transforms.contracts import MART_FUNNEL_CHANGE_GROUPS, MART_FUNNEL_CHANGE_STEPS, MART_FUNNEL_DRIVERS
 from transforms.conversion import kpis, stage_conversion, stage_transitions, stage_velocity
-from transforms.drivers import funnel_drivers, landmark
+from transforms.drivers import DRIVER_ENTRANT, DRIVER_GROUP, funnel_drivers, landmark
 from transforms.identity_health import identity_bridges, identity_sensitivity
 from transforms.journey import Funnel
 from transforms.paths import common_paths, stage_paths
@@ -42,13 +42,23 @@ def funnel_entrants(night: Night) -> Rows:
 )
 def funnel_changes(night: Night) -> Rows:
     """Split the change of each funnel by step, and by mix and rate."""
-    funnels, horizons = night.funnels, night.funnel_horizons(night.funnels)
+    horizons = night.funnel_horizons(night.funnels)
+    steps, split = [MART_FUNNEL_CHANGE_STEPS.empty()], [MART_FUNNEL_CHANGE_GROUPS.empty()]
     with night.warehouse.opened() as connection:
-        entrants = lazily(connection, "FROM mart.funnel_entrants").select(ENTRANT_COLUMNS).collect().lazy()
-        groups = lazily(connection, "FROM mart.funnel_entrant_groups").select(GROUP_COLUMNS).collect().lazy()
-        steps = funnel_change_steps(entrants, funnels=funnels, horizons=horizons).collect()
-        split = funnel_change_groups(entrants, groups, funnels=funnels, horizons=horizons).collect()
-    return night.store("mart.funnel_change_steps", steps) | night.store("mart.funnel_change_groups", split)
+        for funnel in night.funnels:
+            periods = matured_periods(funnel, horizon=horizons[funnel.name])
+            if periods is None:
+                continue
+            asked = {"funnel": funnel.name, "first": periods.before_from, "last": periods.after_to}
+            entrants, groups = (
+                ask(connection, f"core/{name}.sql", asked).lazy()
+                for name in ("entrants_compared", "entrant_groups_compared")
+            )
+            steps.append(funnel_change_steps(entrants, funnels=[funnel], horizons=horizons).collect())
+            split.append(funnel_change_groups(entrants, groups, funnels=[funnel], horizons=horizons).collect())
+    return night.store("mart.funnel_change_steps", pl.concat(steps)) | night.store(
+        "mart.funnel_change_groups", pl.concat(split)
+    )
 
 
 @table_asset(
@@ -69,8 +79,10 @@ def drivers_of(connection: Connection, funnel: Funnel, horizon: datetime | None)
     if watch is None:
         return MART_FUNNEL_DRIVERS.empty()
     entrants, groups = (
-        lazily(connection, f"FROM mart.{name} WHERE funnel = $funnel AND is_first", {"funnel": funnel.name}).collect()
-        for name in ("funnel_entrants", "funnel_entrant_groups")
+        lazily(connection, f"FROM mart.{name} WHERE funnel = $funnel AND is_first", {"funnel": funnel.name})
+        .select(columns)
+        .collect()
+        for name, columns in (("funnel_entrants", DRIVER_ENTRANT), ("funnel_entrant_groups", DRIVER_GROUP))
     )
     asked = {"funnel": funnel.name, "unit": funnel.unit, "landmark_seconds": watch.total_seconds()}
     behaviour = ask(connection, "core/driver_behaviour.sql", asked)
