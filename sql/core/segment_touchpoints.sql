@@ -35,9 +35,8 @@ visits AS (
 
 session_ends AS (
     SELECT
-        any_value(customer_id) AS customer_id,
         session_id,
-        unnest(max_by({'stage': stage, 'phase': phase, 'touchpoint': touchpoint}, last_number))
+        max(last_number) AS last_number
     FROM visits
     WHERE session_id IS NOT NULL
     GROUP BY session_id
@@ -97,40 +96,34 @@ converted AS (
 
 facts AS (
     SELECT
-        customer_id,
-        stage,
-        phase,
-        touchpoint,
-        first_at,
-        events,
-        (session_id IS NOT NULL)::BIGINT AS sessions,
-        (session_id IS NOT NULL AND session_id IN (FROM converted))::BIGINT AS converted_sessions,
-        0 AS exits,
-        0 AS lost_sessions,
-        0 AS failed_sessions,
-        0 AS tickets
+        visits.customer_id,
+        visits.stage,
+        visits.phase,
+        visits.touchpoint,
+        visits.first_at,
+        visits.events,
+        visits.session_id IS NOT NULL AS is_session,
+        is_session AND visits.session_id IN (FROM converted) AS is_converted,
+        session_ends.session_id IS NOT NULL AS is_exit,
+        FALSE AS is_failed,
+        FALSE AS is_asked
     FROM visits
+    LEFT JOIN session_ends
+        ON
+            visits.session_id = session_ends.session_id
+            AND visits.last_number = session_ends.last_number
     UNION ALL BY NAME
     SELECT
         customer_id,
         stage,
         phase,
         touchpoint,
-        1 AS exits,
-        (session_id NOT IN (FROM converted))::BIGINT AS lost_sessions
-    FROM session_ends
-    UNION ALL BY NAME
-    SELECT
-        customer_id,
-        stage,
-        phase,
-        touchpoint,
-        1 AS failed_sessions
+        TRUE AS is_failed
     FROM failed
     UNION ALL BY NAME
     SELECT
         *,
-        1 AS tickets
+        TRUE AS is_asked
     FROM asked
 ),
 
@@ -142,12 +135,12 @@ contacts AS (
         touchpoint,
         min(first_at) AS first_at,
         sum(events) AS events,
-        sum(sessions) AS sessions,
-        sum(converted_sessions) AS converted_sessions,
-        sum(exits) AS exits,
-        sum(lost_sessions) AS lost_sessions,
-        sum(failed_sessions) AS failed_sessions,
-        sum(tickets) AS tickets
+        count_if(is_session) AS sessions,
+        count_if(is_converted) AS converted_sessions,
+        count_if(is_exit) AS exits,
+        count_if(is_exit AND NOT is_converted) AS lost_sessions,
+        count_if(is_failed) AS failed_sessions,
+        count_if(is_asked) AS tickets
     FROM facts
     GROUP BY ALL
 ),
