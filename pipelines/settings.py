@@ -64,7 +64,7 @@ class Engine(Entry):
     """Where transforms run, and how much of the machine a run may use; `engine: spark` is short for its name alone."""
 
     name: Literal["local", "spark"] = Field("local", description="`local` on this machine, `spark` on a cluster.")
-    memory: str = Field("4GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB)$", description="Memory budget of the database.")
+    memory: str = Field("2GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB)$", description="Memory budget of the database.")
     bucket_rows: int = Field(250_000, ge=1_000, description="Events of whole customers worked on at a time.")
     spark: Spark = Spark()
 

@@ -62,7 +62,7 @@ def duckdb_type(dtype: PolarsDataType) -> str:
 class Warehouse:
     """The private build file of one workspace: one writer, rebuilt from what landed when it is lost."""
 
-    def __init__(self, path: Path, *, memory: str = "4GB") -> None:
+    def __init__(self, path: Path, *, memory: str = "2GB") -> None:
         self.path = path
         self.memory = memory
         self._connection: Connection | None = None
