@@ -47,9 +47,10 @@ def places_by(unit: pl.Series, moment: pl.Series) -> pl.Series:
     Where both fit into 64 bits they are sorted as one number, which takes a fraction of the time of two columns.
     """
     both = pl.DataFrame({"unit": unit, "moment": moment})
-    units, first, last = both.select(pl.col("unit").max(), pl.col("moment").min(), last=pl.col("moment").max()).row(0)
-    bits = 0 if both.is_empty() else (last - first).bit_length()
-    if both.height and (units + 1) << bits < 1 << 64:
+    extent = both.select(pl.col("unit").max(), pl.col("moment").min(), last=pl.col("moment").max())
+    units, first, last = extent.fill_null(0).row(0)
+    bits = (last - first).bit_length()
+    if (units + 1) << bits < 1 << 64:
         key = pl.col("unit") * (1 << bits) + (pl.col("moment") - first).cast(pl.UInt64)
         return both.select(key.arg_sort()).to_series()
     return both.select(pl.arg_sort_by("unit", "moment")).to_series()
